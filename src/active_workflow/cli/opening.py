@@ -1,0 +1,73 @@
+"""The engine of a command, and the user's modules that it needs."""
+
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from active_workflow.engine.default import configured_engine
+from active_workflow.engine.engine import Engine
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import the user's modules from the current folder or PYTHONPATH.
+
+    An error in one is printed whole, for it is the user's own code that has to be mended.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    for name in names:
+        try:
+            import_module(name)
+        except (Exception, SystemExit) as error:
+            click.echo(_told(error), err=True, nl=False)
+            raise click.ClickException(f"{name} can't be imported{_hint(name)}.") from error
+
+
+def _told(error: BaseException) -> str:
+    """Give the traceback without the frames of this file and of the import itself."""
+    told = traceback.TracebackException.from_exception(error)
+    _shorten(told)
+    return "".join(told.format())
+
+
+def _shorten(told: traceback.TracebackException) -> None:
+    kept = [frame for frame in told.stack if frame.filename != __file__ and not _is_importing(frame.filename)]
+    told.stack = traceback.StackSummary.from_list(kept)
+    for earlier in (told.__cause__, told.__context__):
+        if earlier is not None:
+            _shorten(earlier)
+
+
+def _is_importing(filename: str) -> bool:
+    return filename.startswith("<frozen importlib") or Path(filename).parent.name == "importlib"
+
+
+def _hint(name: str) -> str:
+    if name.endswith(".py") or "/" in name:
+        dotted = name.removesuffix(".py").strip("./").replace("/", ".")
+        return f": a module is named by dots, {dotted}"
+    return f" (from {Path.cwd()} or PYTHONPATH)"
+
+
+@contextmanager
+def opened(store: str | None, modules: Sequence[str] = ()) -> Iterator[Engine]:
+    """Give an engine that runs nothing itself, and close it in the end.
+
+    Args:
+        store: From ``--store``; None takes what the modules have configured, else the settings.
+        modules: Imported first.
+    """
+    import_modules(modules)
+    configured = configured_engine()
+    if store is None and configured is not None:
+        engine = configured.like(embedded=False)
+    else:
+        engine = Engine(store, embedded=False)
+    with engine:
+        yield engine

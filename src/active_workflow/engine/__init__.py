@@ -1,0 +1,1 @@
+"""The engine: does what the law says and reports what happened."""

@@ -1,0 +1,241 @@
+"""Calls user code, and makes an event of whatever comes of it. Nothing that user code does escapes.
+
+One coroutine is written for both worlds: in a thread it is driven by hand and never suspends (what the
+user's code gives to be awaited is awaited on the worker's loop meanwhile); on the loop it is a task.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from active_workflow.core.events import (
+    CodeMissing,
+    Decided,
+    DecideFailed,
+    Event,
+    Failed,
+    Returned,
+    Skipped,
+    Verified,
+    VerifyFailed,
+)
+from active_workflow.core.plan import Plan, StepKind
+from active_workflow.core.snapshot import Failure
+from active_workflow.dsl.current import StepInfo, enter, leave
+from active_workflow.dsl.durations import parse_duration, parse_instant
+from active_workflow.dsl.open_ctx import Opened, open_ctx
+from active_workflow.dsl.program import Program, StepCode
+from active_workflow.dsl.verdict import settled
+from active_workflow.engine.call import Call, CallKind, Report, not_called, overtime
+from active_workflow.engine.failures import failure_of
+from active_workflow.errors import ActiveWorkflowError
+from active_workflow.store.serializer import Serializer
+
+Settle = Callable[[Any], Awaitable[Any]]
+
+
+class Caller:
+    """Makes the calls that a scheduler asks for.
+
+    Args:
+        program_of: Gives today's code of a call's execution.
+        serializer: Reads and writes the user's values.
+        now: The store's time.
+        roll: Gives a number in [0, 1).
+        wait_for: Has something awaited on the worker's loop, for code that runs in a thread.
+    """
+
+    def __init__(
+        self,
+        program_of: Callable[[Plan], Program],
+        serializer: Serializer,
+        now: Callable[[], int],
+        roll: Callable[[], float],
+        wait_for: Callable[[Awaitable[Any]], Any],
+    ) -> None:
+        self._program_of = program_of
+        self._serializer = serializer
+        self._now = now
+        self._roll = roll
+        self._wait_for = wait_for
+
+    def is_async(self, call: Call) -> bool:
+        """Tell whether a call's code is a coroutine function; code that is gone is not."""
+        try:
+            code = self._code_of(call)
+        except LookupError:
+            return False
+        match call.kind:
+            case CallKind.RUN:
+                return code.call_is_async
+            case CallKind.UNDO:
+                return code.compensate_is_async
+            case CallKind.VERIFY:
+                return code.verify_is_async
+            case CallKind.DECIDE:
+                return False
+
+    def call(self, call: Call) -> Report:
+        """Make a call in this thread, unless the lease that it was asked for under may be over by now."""
+        if not call.begin(self._now()):
+            return not_called(call)
+        if (missing := self._missing(call)) is not None:
+            return Report(call, missing)
+        coroutine = self._guarded(call, self._settle_in_thread)
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            event: Event = stop.value
+            return Report(call, event)
+        raise AssertionError("a call in a thread never suspends")
+
+    async def call_async(self, call: Call) -> Report:
+        """Make a call on the running loop, with the same exception."""
+        if not call.begin(self._now()):
+            return not_called(call)
+        try:
+            return Report(call, await self._guarded(call, _settle_on_loop))
+        except asyncio.CancelledError:
+            if not call.stopping:  # the user's own code was cancelled, not by us
+                error = Failure("CancelledError", "the step's task was cancelled from inside", retryable=True)
+                return Report(call, self._failed(call, error))
+            return Report(call, overtime(call, self._roll(), stopped=True))
+
+    # --- Around every call ----------------------------------------------------------------------
+
+    async def _guarded(self, call: Call, settle: Settle) -> Event:
+        token = enter(StepInfo(call.id, call.step, max(call.attempt, 1)))
+        try:
+            return await self._made(call, settle)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are recorded, the worker lives
+            return self._failed(call, failure_of(error))
+        finally:
+            leave(token)
+
+    async def _made(self, call: Call, settle: Settle) -> Event:
+        code = self._code_of(call)
+        program = self._program_of(call.execution.plan)
+        info = StepInfo(call.id, call.step, max(call.attempt, 1))
+        ctx = open_ctx(program, call.execution.ctx, info, self._serializer)
+        try:
+            match call.kind:
+                case CallKind.RUN:
+                    return await self._run(call, code, ctx, settle)
+                case CallKind.UNDO:
+                    return await self._undo(call, code, ctx, settle)
+                case CallKind.VERIFY:
+                    return await self._verify(call, code, ctx, settle)
+                case CallKind.DECIDE:
+                    return await self._decide(call, code, ctx, settle)
+        finally:
+            ctx.close()
+
+    def _code_of(self, call: Call) -> StepCode:
+        return self._program_of(call.execution.plan).steps[call.step]
+
+    def _missing(self, call: Call) -> CodeMissing | None:
+        """Say what is missing where the code was there at the claim and is gone now (a class was redefined)."""
+        try:
+            self._code_of(call)
+        except LookupError as error:
+            return CodeMissing(
+                f"no code for step {call.step!r} of {call.execution.plan.workflow} here: {error}"
+            )
+        return None
+
+    def _failed(self, call: Call, error: Failure) -> Event:
+        if call.kind is CallKind.VERIFY:
+            doubts = call.execution.step(call.step).run.doubts
+            return VerifyFailed(call.step, call.attempt, error, self._roll(), doubts)
+        if call.kind is CallKind.DECIDE:
+            return DecideFailed(call.step, error, self._roll())
+        undo = call.kind is CallKind.UNDO
+        return Failed(call.step, call.attempt, error, self._roll(), undo=undo, decided=call.decided)
+
+    # --- The four kinds -------------------------------------------------------------------------
+
+    async def _run(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
+        if not call.decided and not await _is_wanted(code, ctx, settle):
+            return Skipped(call.step, call.attempt)
+        call.decided = code.when is not None or code.unless is not None
+        if code.call is None:
+            raise ActiveWorkflowError(f"step {call.step!r} calls nothing in the code of this worker")
+        args = None if code.args is None else tuple(await settle(code.args(ctx.view)))
+        value = await settle(code.call(ctx.view, args))
+        try:
+            correlation_id, value = self._without_correlation(call, value)
+            result, patch = self._outcome(call, ctx, value)
+        except Exception as error:  # noqa: BLE001 - the effect has happened: no attempt may follow
+            failure = failure_of(error)
+            return Failed(call.step, call.attempt, failure, self._roll(), returned=True)
+        return Returned(call.step, call.attempt, result, patch, correlation_id)
+
+    def _outcome(self, call: Call, ctx: Opened, value: Any) -> tuple[str | None, Mapping[str, str | None]]:
+        """Give a return value's text, and what it (and changes in place) did to ctx."""
+        store_as = call.execution.plan.by_name[call.step].store_as
+        if store_as is not None and not self._is_external(call):
+            ctx.merge({store_as: value})
+        elif isinstance(value, Mapping):
+            ctx.merge(value)
+        result = None if value is None else self._serializer.dump(value)
+        return result, ctx.patch()
+
+    def _without_correlation(self, call: Call, value: Any) -> tuple[str | None, Any]:
+        """Take the correlation id out of what an external step's first call returned."""
+        if not self._is_external(call) or not isinstance(value, Mapping) or "correlation_id" not in value:
+            return None, value
+        rest = dict(value)
+        return str(rest.pop("correlation_id")), rest
+
+    def _is_external(self, call: Call) -> bool:
+        return call.execution.plan.by_name[call.step].kind is StepKind.EXTERNAL
+
+    async def _undo(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
+        if code.compensate is None:
+            raise ActiveWorkflowError(f"step {call.step!r} has no compensation in the code of this worker")
+        text = call.execution.step(call.step).result
+        result = None if text is None else self._serializer.load(text)
+        await settle(code.compensate(ctx.view, result))
+        try:
+            patch = ctx.patch()
+        except Exception as error:  # noqa: BLE001 - it is undone, only ctx can't be recorded
+            failure = failure_of(error)
+            return Failed(call.step, call.attempt, failure, self._roll(), returned=True, undo=True)
+        return Returned(call.step, call.attempt, None, patch, undo=True)
+
+    async def _verify(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
+        if code.verify is None:
+            raise ActiveWorkflowError(f"step {call.step!r} has no verify in the code of this worker")
+        landed, value = settled(await settle(code.verify(ctx.view)))
+        if not landed:
+            return Verified(call.step, call.attempt, landed)
+        result, patch = self._outcome(call, ctx, value)
+        return Verified(call.step, call.attempt, landed, result, patch)
+
+    async def _decide(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
+        if not await _is_wanted(code, ctx, settle):
+            return Decided(call.step, go=False)
+        if code.until is None:
+            return Decided(call.step, go=True)
+        until = await settle(code.until(ctx.view))
+        if hasattr(until, "tzinfo"):
+            return Decided(call.step, go=True, until=parse_instant(until, "sleep(until=…)"))
+        return Decided(call.step, go=True, until=self._now() + parse_duration(until, "sleep(until=…)"))
+
+    # --- Awaiting -------------------------------------------------------------------------------
+
+    async def _settle_in_thread(self, value: Any) -> Any:
+        return self._wait_for(value) if inspect.isawaitable(value) else value
+
+
+async def _settle_on_loop(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _is_wanted(code: StepCode, ctx: Opened, settle: Settle) -> bool:
+    if code.when is not None and not await settle(code.when(ctx.view)):
+        return False
+    return code.unless is None or not await settle(code.unless(ctx.view))

@@ -1,0 +1,97 @@
+"""The engine of this process: the one that ``configure`` makes, or a plain one when first needed."""
+
+import atexit
+import logging
+import sys
+import threading
+from typing import Any, Unpack
+
+from active_workflow.core.states import State
+from active_workflow.dsl.client import set_client
+from active_workflow.engine.engine import Engine
+from active_workflow.engine.options import EngineOptions
+from active_workflow.errors import StoreError
+
+_log = logging.getLogger("active_workflow")
+_lock = threading.RLock()
+_engines: list[Engine] = []
+"""Holds the engine of this process, if there is one."""
+
+UNFINISHED = tuple(state for state in State if not state.terminal)
+MOST_COUNTED = 1000
+
+
+def configure(store: Any = None, **options: Unpack[EngineOptions]) -> Engine:
+    """Set up the engine of this process; called again, it closes the one it replaces.
+
+    Args:
+        store: A store or its URL: ``"sqlite:///workflows.db"``, ``"memory://"``, …
+        options: As ``Engine`` takes them.
+
+    Returns:
+        The engine, which the module's functions and ``Flow.start`` now use.
+
+    Raises:
+        ConfigurationError: Something can't be used; the engine there was stays.
+    """
+    return use(Engine(store, **options))
+
+
+def use(engine: Engine) -> Engine:
+    """Make an engine the one of this process, and close the one it replaces."""
+    with _lock:
+        replaced = [old for old in _engines if old is not engine]
+        _engines[:] = [engine]
+        set_client(engine)
+    for old in replaced:
+        old.close()
+    return engine
+
+
+def configured_engine() -> Engine | None:
+    """Give the engine of this process, if there is one; never makes one."""
+    with _lock:
+        return _engines[0] if _engines else None
+
+
+def close() -> None:
+    """Close the engine of this process and forget it; nothing is said of what waits."""
+    with _lock:
+        found = list(_engines)
+        _engines.clear()
+        set_client(None)
+    for one in found:
+        one.close()
+
+
+def engine() -> Engine:
+    """Give the engine of this process; an unconfigured one is made at first use."""
+    with _lock:
+        return _engines[0] if _engines else configure()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """Let running steps end in order, and say what is left for another process."""
+    with _lock:
+        found = list(_engines)
+        _engines.clear()
+    for one in found:
+        try:
+            if one.has_worked:
+                one.drain()
+                _tell_what_waits(one)
+            one.close()
+        except StoreError as error:
+            _log.warning("could not end in order: %s", error)
+
+
+def _tell_what_waits(one: Engine) -> None:
+    waiting = sum(1 for _ in one.find(state=UNFINISHED, limit=MOST_COUNTED))
+    if waiting:
+        more = "+" if waiting == MOST_COUNTED else ""
+        count = f"{waiting}{more} execution{'' if waiting == 1 else 's'}"
+        print(  # noqa: T201 - the process is ending: this is for whoever watches it
+            f"active_workflow: {count} unfinished in the store; run with: active-workflow worker <module>",
+            file=sys.stderr,
+        )

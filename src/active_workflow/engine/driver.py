@@ -1,0 +1,90 @@
+"""Drives a scheduler against a store: one turn reads, renews, claims and commits."""
+
+from collections.abc import Callable, Sequence
+
+from active_workflow.engine.call import Call
+from active_workflow.engine.scheduler import Scheduler, Transition
+from active_workflow.store.base import Store
+
+OnRecorded = Callable[[Sequence[Transition]], None]
+
+
+class Driver:
+    """Does a scheduler's store calls and gives it the answers. One thread at a time.
+
+    Args:
+        scheduler: Whose wishes it carries out.
+        store: Where.
+        now: The store's time.
+        on_recorded: Told of every transition after its commit.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, store: Store, now: Callable[[], int], on_recorded: OnRecorded
+    ) -> None:
+        self.scheduler = scheduler
+        self.store = store
+        self.now = now
+        self._on_recorded = on_recorded
+
+    def turn(self) -> list[Call]:
+        """Do everything that is to be done in the store now.
+
+        Leases come first, so that nothing has to stand back for one that only looks lapsed; what was
+        claimed starts with the same commit that records what has ended.
+
+        Returns:
+            The calls to be made: each is recorded.
+
+        Raises:
+            StoreUnavailable: The store did not answer. Nothing is lost: the next turn goes on.
+        """
+        self.read_stale()
+        self.renew()
+        self.claim()
+        self.commit()
+        return self.scheduler.calls()
+
+    def read_stale(self) -> None:
+        """Read again what others have changed."""
+        ids = self.scheduler.stale()
+        if ids:
+            self.scheduler.reread(ids, self.store.load(ids), self.now())
+
+    def renew(self) -> None:
+        """Prolong all leases, when it is time."""
+        now = self.now()
+        leases = self.scheduler.renewals(now)
+        if leases:
+            lease = self.scheduler.settings.lease
+            self.scheduler.renewed(self.store.renew(leases, lease), now + lease)
+
+    def claim(self) -> bool:
+        """Claim what is due, when there is room; tell whether there was any."""
+        now = self.now()
+        request = self.scheduler.claim(now)
+        if request is None:
+            return False
+        answer = self.store.claim(request)
+        self.scheduler.claimed(answer, now + request.lease, self.now(), limit=request.limit)
+        return bool(answer.executions)
+
+    def commit(self) -> None:
+        """Commit what is known and what is started next, in one transaction."""
+        changes = self.scheduler.changes(self.now())
+        if not changes:
+            return
+        try:
+            answers = self.store.commit(changes)
+        except BaseException:  # whatever it is: what became of them is not known
+            self.scheduler.commit_unknown(changes)
+            raise
+        transitions = self.scheduler.committed(changes, answers, self.now())
+        if transitions:
+            self._on_recorded(transitions)
+
+    def give_up(self) -> None:
+        """Release every lease, whatever still runs."""
+        leases, due = self.scheduler.abandon()
+        if leases:
+            self.store.release(leases, due)

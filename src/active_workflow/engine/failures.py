@@ -1,0 +1,57 @@
+"""An exception as data: always, whatever its ``__str__`` does."""
+
+import traceback
+from typing import cast
+
+from active_workflow.core.snapshot import Failure
+from active_workflow.dsl.durations import parse_duration
+from active_workflow.dsl.names import qualified_names
+from active_workflow.errors import ActiveWorkflowError, NonRetryable, RetryAfter
+
+LONGEST_MESSAGE = 4_000
+LONGEST_TRACEBACK = 16_000
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Give an exception as data; nothing that it does can make this raise."""
+    retryable = not isinstance(error, NonRetryable)
+    return Failure(
+        type=type(error).__name__,
+        message=_message_of(error),
+        names=qualified_names(cast("type", type(error))),
+        traceback=_traceback_of(error),
+        retryable=retryable,
+        retry_after=_retry_after(error),
+    )
+
+
+def storable(text: str, longest: int) -> str:
+    """Give a text that every database takes: no NUL, no lone surrogates, not endless."""
+    clean = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
+    return clean if len(clean) <= longest else clean[:longest] + " …"
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except BaseException as failed:  # noqa: BLE001 - an exception that can't be printed is recorded all the same
+        text = f"(its message can't be printed: {type(failed).__name__})"
+    return storable(text, LONGEST_MESSAGE)
+
+
+def _traceback_of(error: BaseException) -> str | None:
+    try:
+        lines = traceback.format_exception(error)
+    except BaseException:  # noqa: BLE001 - the same: formatting asks the exception to print itself
+        lines = traceback.format_tb(error.__traceback__)
+    text = "".join(lines)
+    return storable(text[-LONGEST_TRACEBACK:], LONGEST_TRACEBACK) or None
+
+
+def _retry_after(error: BaseException) -> int | None:
+    if not isinstance(error, RetryAfter):
+        return None
+    try:
+        return parse_duration(error.delay, "RetryAfter")
+    except ActiveWorkflowError:
+        return None  # a delay that can't be read leaves the policy's own

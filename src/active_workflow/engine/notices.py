@@ -1,0 +1,70 @@
+"""Tells this process's subscribers of what was recorded."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+from active_workflow.core.notices import Notice, notices
+from active_workflow.core.snapshot import Execution
+from active_workflow.dsl.durations import MICROSECOND, as_datetime
+from active_workflow.dsl.step_view import error_info
+from active_workflow.engine.notifier import Event, Notifier, Subscriber
+from active_workflow.store.serializer import Serializer
+
+notifier = Notifier()
+"""One for the process: subscriptions count for every engine, and may come before any is made."""
+
+
+@overload
+def subscribe(pattern: str, subscriber: Subscriber) -> Callable[[], None]: ...
+@overload
+def subscribe(pattern: str, subscriber: None = None) -> Callable[[Subscriber], Subscriber]: ...
+def subscribe(pattern: str, subscriber: Subscriber | None = None) -> Any:
+    """Have a function called for each event of this process whose name matches a pattern.
+
+    Args:
+        pattern: A name with ``*`` for any characters: ``"active_workflow.step.*"``.
+        subscriber: Takes an ``Event``; left out, the call is a decorator. It is called after the commit, in
+            order, from a thread of its own; its errors are logged and harm no workflow.
+
+    Returns:
+        A function that ends the subscription; as a decorator, the function itself.
+    """
+    if subscriber is not None:
+        return notifier.subscribe(pattern, subscriber)
+
+    def decorate(function: Subscriber) -> Subscriber:
+        notifier.subscribe(pattern, function)
+        return function
+
+    return decorate
+
+
+def publish(
+    transitions: Sequence[tuple[Execution | None, Execution]], now: int, serializer: Serializer
+) -> None:
+    """Tell of transitions, if anybody listens."""
+    if notifier.wanted:
+        notifier.publish(lambda: _events(transitions, now, serializer))
+
+
+def _events(
+    transitions: Sequence[tuple[Execution | None, Execution]], now: int, serializer: Serializer
+) -> Iterator[Event]:
+    for before, after in transitions:
+        for notice in notices(before, after, now):
+            yield _event(notice, serializer)
+
+
+def _event(notice: Notice, serializer: Serializer) -> Event:
+    error = notice.error
+    return Event(
+        name=notice.name,
+        execution_id=notice.execution_id,
+        workflow=notice.workflow,
+        step=notice.step,
+        attempt=notice.attempt,
+        at=as_datetime(notice.at),
+        duration=None if notice.duration is None else notice.duration * MICROSECOND,
+        error=None if error is None else error_info(error, notice.step, serializer),
+        payload=None if notice.payload is None else serializer.load(notice.payload),
+    )

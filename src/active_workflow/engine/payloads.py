@@ -1,0 +1,67 @@
+"""What callers from outside send, as events: encoded before anything is asked of the store."""
+
+import random
+import secrets
+from typing import Any
+
+from active_workflow.core.events import Completed, Event, Extended, Rejected, Resolved, Signalled
+from active_workflow.core.snapshot import Failure
+from active_workflow.dsl.durations import Duration, parse_duration
+from active_workflow.engine.failures import LONGEST_MESSAGE, storable
+from active_workflow.errors import ConfigurationError
+from active_workflow.store.serializer import Serializer
+
+
+class Payloads:
+    """Makes events of what callers send.
+
+    Args:
+        serializer: Encodes payloads.
+    """
+
+    def __init__(self, serializer: Serializer) -> None:
+        self._serializer = serializer
+
+    def completed(self, step: str, payload: Any, key: str | None, correlation_id: str | None) -> Event:
+        """An external step's completion."""
+        return Completed(step, self._serializer.dump(payload), key, correlation_id)
+
+    def rejected(
+        self,
+        step: str,
+        *,
+        error_class: str,
+        message: str,
+        details: Any,
+        key: str | None,
+        correlation_id: str | None,
+    ) -> Event:
+        """An external step's failure."""
+        error = Failure(
+            type=error_class,
+            message=storable(message, LONGEST_MESSAGE),
+            names=(error_class,),
+            details=None if details is None else self._serializer.dump(details),
+        )
+        return Rejected(step, error, key, correlation_id, random.random())
+
+    def extended(self, step: str, by: Duration) -> Event:
+        """A longer wait."""
+        return Extended(step, parse_duration(by, "by"))
+
+    def signalled(self, name: str, payload: Any, key: str | None) -> Event:
+        """A signal. One without a key gets one of its own, so that sending it once can't record it twice."""
+        return Signalled(name, self._serializer.dump(payload), key or f"~{secrets.token_hex(8)}")
+
+    def resolved(self, step: str, *, landed: bool | None, skip: bool, undone: bool, result: Any) -> Event:
+        """An operator's word on a step; raises ConfigurationError unless exactly one thing is said."""
+        said = (landed is not None) + skip + undone
+        if said != 1:
+            raise ConfigurationError(
+                "resolve says one thing of a step: landed=True, landed=False, skip=True or undone=True"
+            )
+        patch = {}
+        if isinstance(result, dict):
+            patch = {key: self._serializer.dump(value) for key, value in result.items()}
+        text = None if result is None else self._serializer.dump(result)
+        return Resolved(step, landed, skip, undone, text, patch)

@@ -1,0 +1,135 @@
+"""What to start next: as many steps as there is room for, the rest in order of their asking."""
+
+from collections.abc import Mapping
+
+from active_workflow.core.commands import Command, Compensate, Decide, Done, RunStep, Verify, WaitUntil
+from active_workflow.core.events import Started
+from active_workflow.core.ready import next_commands
+from active_workflow.core.states import Phase
+from active_workflow.engine.call import CallKind
+from active_workflow.engine.held import Held
+from active_workflow.engine.pace import Pace
+
+Queue = dict[str, None]
+"""Ids of executions, in order."""
+
+
+class Starts:
+    """Decides which of the steps that could be started are, and remembers those that had no room.
+
+    An attempt that can be repeated may be recorded as started a moment before a slot is free. One whose
+    interruption would be dear (``at_most_once``, ``verify``) waits for the slot itself, and so does a
+    suspect, of which only one runs at a time: should it kill the process, it is known which one did.
+    """
+
+    def __init__(self, pace: Pace, held: Mapping[str, Held], queues: frozenset[str] | None) -> None:
+        """Begin with nothing started.
+
+        Args:
+            pace: How much room there is.
+            held: The executions to start steps of.
+            queues: Whose steps may be started; None is all.
+        """
+        self._pace = pace
+        self._held = held
+        self._queues = queues
+        self._want_room: Queue = {}
+        self._want_slot: Queue = {}
+        self._want_alone: Queue = {}
+        self._suspect: str | None = None
+
+    def plan(self, held: Held, now: int) -> bool:
+        """Decide the next starts of an execution that is held.
+
+        Returns:
+            Whether it still is this worker's business: something runs, or could if there were room.
+        """
+        held.asks.clear()
+        if held.known.phase is Phase.OVER:
+            return False
+        wanted = False
+        for command in next_commands(held.known, now):
+            if self._is_served(held, command):
+                wanted = True
+                self._start(held, command, now)
+        return wanted or bool(held.calls) or held.attempt_runs
+
+    @property
+    def waiting_suspects(self) -> int:
+        """How many executions are held only because another's suspect runs; they take nobody's place."""
+        return sum(id in self._held for id in self._want_alone)
+
+    def fed(self) -> list[str]:
+        """Give the executions for which there is room by now, those that asked first in front."""
+        room, free = self._pace.room, self._pace.free
+        ids = _taken(self._want_slot, free) if self._want_slot else []
+        if self._want_alone and free and not self._suspect_runs():
+            ids += _taken(self._want_alone, 1)
+        if self._want_room:
+            ids += _taken(self._want_room, room)
+        return ids
+
+    def can_feed(self) -> bool:
+        """Tell whether somebody waits for room that there is."""
+        return bool(
+            (self._want_room and self._pace.room)
+            or (self._want_slot and self._pace.free)
+            or (self._want_alone and self._pace.free and not self._suspect_runs())
+        )
+
+    def _is_served(self, held: Held, command: Command) -> bool:
+        if isinstance(command, WaitUntil | Done):
+            return False
+        return self._queues is None or held.known.plan.by_name[command.step].queue in self._queues
+
+    def _start(self, held: Held, command: Command, now: int) -> None:
+        match command:
+            case RunStep(name):
+                step = held.known.steps.get(name)
+                suspect = step is not None and step.run.is_suspect
+                alone = held.known.plan.by_name[name].starts_alone
+                if self._has_room(held, suspect=suspect, alone=alone):
+                    held.decide(Started(name), now)
+            case Compensate(name):
+                if self._has_room(held, suspect=held.known.steps[name].undo.is_suspect):
+                    held.decide(Started(name, undo=True), now)
+            case Verify(name):
+                self._ask(held, (CallKind.VERIFY, name, held.known.steps[name].run.attempts))
+            case Decide(name):
+                self._ask(held, (CallKind.DECIDE, name, 0))
+            case _:
+                return
+
+    def _ask(self, held: Held, key: tuple[CallKind, str, int]) -> None:
+        if key not in held.calls and self._has_room(held):
+            held.asks.append(key)
+
+    def _has_room(self, held: Held, *, suspect: bool = False, alone: bool = False) -> bool:
+        """Take room for one call, or note that the execution waits for it."""
+        if suspect and self._suspect_runs():
+            self._want_alone[held.id] = None
+            return False
+        if suspect or alone:
+            queue, room = self._want_slot, self._pace.free
+        else:
+            queue, room = self._want_room, self._pace.room
+        if room <= 0:
+            queue[held.id] = None
+            return False
+        self._pace.planned += 1
+        if suspect:
+            self._suspect = held.id
+        return True
+
+    def _suspect_runs(self) -> bool:
+        held = self._held.get(self._suspect) if self._suspect is not None else None
+        return held is not None and held.runs_suspect
+
+
+def _taken(queue: Queue, number: int) -> list[str]:
+    taken: list[str] = []
+    while queue and len(taken) < number:
+        id = next(iter(queue))
+        del queue[id]
+        taken.append(id)
+    return taken

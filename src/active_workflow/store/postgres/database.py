@@ -1,0 +1,173 @@
+"""The way to the server: every call has a deadline, and what can be tried again is."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from active_workflow.errors import ConfigurationError, StoreUnavailable, UnknownCommit
+from active_workflow.store.postgres.connection import CannotConnectError, Link, Pool
+from active_workflow.store.postgres.failures import CONFLICTS, Error, first_line, is_lost, translate
+
+T = TypeVar("T")
+
+_PLANS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off -c plan_cache_mode=force_generic_plan"
+"""Every statement here goes through an index by id. A plan made while a table was small would read it whole
+for as long as the plan is kept; on these private connections that is ruled out."""
+_KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the server is used.
+
+    Attributes:
+        pool_size: At most so many connections at once, beside one for leases and one that listens.
+        prepare_threshold: After how many uses a statement is prepared; None never, for PgBouncer in
+            transaction mode.
+        timeout: Seconds that a call may take; one that writes many rows may take longer.
+    """
+
+    pool_size: int = 8
+    prepare_threshold: int | None = 0
+    timeout: float = 10.0
+
+
+class Database:
+    """The connections of one store, and how calls on them are tried, repeated and given up.
+
+    Args:
+        conninfo: A URL or connection string, as libpq takes them.
+        options: How the server is used.
+        on_connect: Called whenever a connection has been made.
+    """
+
+    def __init__(self, conninfo: str, options: Options, on_connect: Callable[[], None]) -> None:
+        try:
+            self._parameters = conninfo_to_dict(conninfo)
+        except psycopg.Error as error:
+            raise ConfigurationError(f"PostgreSQL can't read this URL: {first_line(error)}") from None
+        self.options = options
+        self.where = _shown(self._parameters)
+        self._on_connect = on_connect
+        self._was_there = False
+        self._pool = Pool(self.connect, options.pool_size)
+        self._reserved = Pool(self.connect, 1)
+
+    def connect(self, until: float) -> Link:
+        """Open a connection that commits each statement by itself."""
+        left = until - time.monotonic()
+        parameters = {**_KEEPALIVE, **self._parameters}
+        parameters.setdefault("connect_timeout", max(int(min(left, self.options.timeout)), 2))
+        parameters.setdefault("application_name", "active-workflow")
+        if self.options.prepare_threshold is not None:
+            wait = max(int(self.options.timeout * 800), 1)
+            own = f"{_PLANS} -c lock_timeout={wait}"
+            parameters["options"] = f"{own} {parameters.get('options') or ''}".strip()
+        try:
+            link = Link.connect(
+                autocommit=True, prepare_threshold=self.options.prepare_threshold, **parameters
+            )
+        except psycopg.Error as error:
+            raise CannotConnectError(f"{self.where}: {_why_not(error)}") from error
+        self._was_there = True
+        self._on_connect()
+        return link
+
+    def call(
+        self,
+        act: Callable[[Link], T],
+        *,
+        rows: int = 0,
+        commits: bool = False,
+        reserved: bool = False,
+    ) -> T:
+        """Do something on a connection, and again where that is safe, until the deadline.
+
+        Args:
+            act: What to do: one statement, or a transaction of its own.
+            rows: How many rows it writes; each gives a little more time.
+            commits: Whether doing it twice is not the same as once: then a connection that breaks under way
+                is an ``UnknownCommit``.
+            reserved: Whether to use the connection that is kept free for leases.
+
+        Raises:
+            StoreUnavailable: The server could not be reached, or is busy.
+            UnknownCommit: It may have happened or not.
+            DataRejected: The data itself was refused.
+            SchemaError: The tables aren't there, or are others.
+        """
+        until = time.monotonic() + self.options.timeout + rows / 1000
+        pool = self._reserved if reserved else self._pool
+        for pause in _pauses():
+            try:
+                with pool.lend(until) as link:
+                    return act(link)
+            except CannotConnectError:
+                if not self._was_there or time.monotonic() + pause > until:
+                    raise
+            except CONFLICTS as error:
+                if time.monotonic() + pause > until:
+                    raise translate(error, self.where) from error
+            except (psycopg.Error, UnicodeEncodeError) as error:
+                self._check_loss(error, commits=commits, again=time.monotonic() + pause < until)
+            time.sleep(pause)
+        raise AssertionError("the pauses have no end")
+
+    def migrate(self, act: Callable[[Link], None]) -> None:
+        """Do something that may take its time, such as changing tables, on a connection of its own."""
+        link = self.connect(time.monotonic() + self.options.timeout)
+        try:
+            act(link)
+        except psycopg.Error as error:
+            raise translate(error, self.where) from error
+        finally:
+            link.close()
+
+    def _check_loss(self, error: Error, *, commits: bool, again: bool) -> None:
+        """Raise what an error means, unless the connection was merely lost and the call may be repeated."""
+        if not is_lost(error):
+            raise translate(error, self.where) from error
+        if commits:
+            raise UnknownCommit(
+                f"{self.where}: the connection broke during a commit ({first_line(error)}): read again"
+            ) from error
+        if not again:
+            raise StoreUnavailable(f"{self.where}: {first_line(error)}") from error
+
+    def close(self) -> None:
+        """Close what is open; the next call opens it anew."""
+        self._pool.close()
+        self._reserved.close()
+
+
+def _pauses() -> Any:
+    """Give how long to wait before each further try: longer and longer, never quite the same."""
+    number = 0
+    while True:
+        yield _PAUSES[min(number, len(_PAUSES) - 1)] * random.uniform(0.5, 1.5)
+        number += 1
+
+
+def _shown(parameters: dict[str, Any]) -> str:
+    """Give the server and the database in a form without secrets."""
+    host = parameters.get("host") or parameters.get("hostaddr") or "localhost"
+    port = f":{parameters['port']}" if parameters.get("port") else ""
+    return f"postgresql://{host}{port}/{parameters.get('dbname') or ''}"
+
+
+def _why_not(error: psycopg.Error) -> str:
+    told = first_line(error)
+    if "unsupported startup parameter" in str(error):
+        return f"{told}: behind PgBouncer add prepare_threshold=none to the store's URL"
+    return f"{told}: is the server up, and may this user connect?"

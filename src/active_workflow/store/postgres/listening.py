@@ -1,0 +1,111 @@
+"""Hints for PostgreSQL: a connection of its own that listens, and proves again and again that it still hears.
+
+A half-open connection raises no error, and behind a pooler a listener may hear nothing at all. So it sends
+itself a word now and then; if that doesn't come back, the connection is made anew.
+"""
+
+import contextlib
+import logging
+import os
+import random
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from active_workflow.errors import StoreError
+from active_workflow.store.postgres.connection import Link
+from active_workflow.store.postgres.database import Database
+
+PING_EVERY = 10.0
+"""Seconds of silence after which it says something to itself."""
+PATIENCE = 5.0
+"""Seconds in which that has to come back."""
+_LONGEST_PAUSE = 30.0
+_log = logging.getLogger("active_workflow.store")
+
+
+class Listener:
+    """Listens in a thread of its own.
+
+    Args:
+        database: Where.
+        channel: On which channel.
+        origin: Whose words are no news: the store's own.
+        hint: What to call.
+    """
+
+    def __init__(self, database: Database, channel: str, origin: str, hint: Callable[[], None]) -> None:
+        self._database = database
+        self._channel = channel
+        self._origin = origin
+        self._hint = hint
+        self._ping = f"aw_ping_{os.urandom(8).hex()}"
+        self._stopped = False
+        self._waker, self._wakes = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="active_workflow-listen", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and wait for that."""
+        self._stopped = True
+        with contextlib.suppress(OSError):
+            self._waker.send(b".")
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopped:
+            try:
+                with contextlib.closing(self._connect()) as link:
+                    if failures:
+                        self._hint()  # something may have been told in between
+                    failures = 0
+                    self._listen(link)
+            except (StoreError, psycopg.Error, OSError) as error:
+                failures += 1
+                _log.debug("listening at %s failed, trying again: %s", self._database.where, error)
+                pause = min(0.1 * 2**failures, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
+                select.select([self._wakes], [], [], pause)
+        self._waker.close()
+        self._wakes.close()
+
+    def _connect(self) -> Link:
+        link = self._database.connect(time.monotonic() + PATIENCE)
+        link.until = time.monotonic() + PATIENCE
+        for channel in (self._channel, self._ping):
+            link.run(f'LISTEN "{channel}"'.encode())
+        return link
+
+    def _listen(self, link: Link) -> None:
+        """Wait for words until stopped; raise if the connection is dead."""
+        asked: float | None = None
+        heard = time.monotonic()
+        while not self._stopped:
+            until = heard + PING_EVERY if asked is None else asked + PATIENCE
+            select.select([link.fileno(), self._wakes.fileno()], [], [], max(until - time.monotonic(), 0))
+            link.pgconn.consume_input()
+            words = self._words(link)
+            if words:
+                heard, asked = time.monotonic(), None
+            if any(channel == self._channel and word != self._origin for channel, word in words):
+                self._hint()
+            if not words and asked is None and time.monotonic() >= until:
+                asked = time.monotonic()
+                link.until = asked + PATIENCE
+                link.run(b"SELECT pg_notify($1, '')", [self._ping])
+            elif asked is not None and time.monotonic() >= asked + PATIENCE:
+                raise psycopg.OperationalError(
+                    "what was said there was not heard: it is no good for listening"
+                )
+
+    def _words(self, link: Link) -> list[tuple[str, str]]:
+        """Give what has been heard: on which channel, and what."""
+        words: list[tuple[str, str]] = []
+        while (found := link.pgconn.notifies()) is not None:
+            words.append((found.relname.decode(), found.extra.decode()))
+        return words

@@ -1,0 +1,88 @@
+"""Brings a database's tables up to date: numbered ``.sql`` files, each applied once.
+
+All that is missing is applied in one transaction, which a row of the table of migrations guards: whoever
+comes at the same time waits for it, and then finds everything done. A crash leaves nothing half done.
+"""
+
+import time
+from functools import cache
+from importlib import resources
+
+from psycopg.errors import DuplicateSchema, DuplicateTable, UndefinedTable, UniqueViolation
+
+from active_workflow.errors import SchemaError
+from active_workflow.store.postgres.connection import Link
+from active_workflow.store.postgres.names import Names
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS aw_migrations (
+  version integer PRIMARY KEY,
+  name text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+_GUARD = "INSERT INTO aw_migrations (version, name) VALUES (0, 'guard') ON CONFLICT DO NOTHING"
+_LOCK = "SELECT version FROM aw_migrations WHERE version = 0 FOR UPDATE"
+_VERSION = "SELECT coalesce(max(version), 0) FROM aw_migrations"
+_RECORD = "INSERT INTO aw_migrations (version, name) VALUES ($1::int, $2)"
+_TRIES = 50
+
+
+@cache
+def migrations() -> tuple[tuple[int, str, str], ...]:
+    """Give all migrations of this version, in order: number, name, SQL."""
+    folder = resources.files("active_workflow.store.postgres") / "migrations"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
+    return tuple(
+        (int(file.name.partition("_")[0]), file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
+        for file in files
+    )
+
+
+def migrate(link: Link, names: Names, where: str) -> None:
+    """Apply what is missing; a database of a later version is refused.
+
+    Raises:
+        SchemaError: A later version of the library made the tables.
+    """
+    newest = migrations()[-1][0]
+    if _version(link, names, where, newest) == newest:
+        return
+    _make_guard(link, names)
+    with link.transaction():
+        link.run(b"SET LOCAL lock_timeout = 0")
+        link.run(names.put_into(_LOCK))
+        version = _version(link, names, where, newest)
+        for number, name, text in migrations():
+            if number > version:
+                link.script(names.put_into(text))
+                link.run(names.put_into(_RECORD), [str(number), name])
+
+
+def _version(link: Link, names: Names, where: str, newest: int) -> int:
+    """Give the version of the tables, 0 for none; refuse one that this library doesn't know."""
+    try:
+        ((version,),) = link.rows(names.put_into(_VERSION))
+    except UndefinedTable:
+        return 0
+    if version > newest:
+        raise SchemaError(
+            f"{where} has tables of version {version}, made by a later active-workflow; this one knows "
+            f"{newest}: upgrade this process"
+        )
+    found: int = version
+    return found
+
+
+def _make_guard(link: Link, names: Names) -> None:
+    """Make the table that guards the rest. Of two that come at once one may fail, and finds it made."""
+    for _ in range(_TRIES):
+        try:
+            if names.schema is not None:
+                link.run(f'CREATE SCHEMA IF NOT EXISTS "{names.schema}"'.encode())
+            link.run(names.put_into(_TABLE))
+            link.run(names.put_into(_GUARD))
+            return
+        except (UniqueViolation, DuplicateTable, DuplicateSchema):
+            time.sleep(0.02)
+    raise SchemaError("the table of migrations can't be made: others make and remove it all the time")

@@ -1,0 +1,59 @@
+"""From a ``postgresql://`` URL to its store: options of the store are taken out, the rest is libpq's."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+from active_workflow.errors import ConfigurationError
+from active_workflow.store.base import Clock
+from active_workflow.store.postgres.database import Options
+from active_workflow.store.postgres.store import PostgresStore
+
+
+def _threshold(text: str) -> int | None:
+    return None if text.lower() == "none" else int(text)
+
+
+_OPTIONS: Mapping[str, Callable[[str], Any]] = {
+    "schema": str,
+    "prefix": str,
+    "pool_size": int,
+    "prepare_threshold": _threshold,
+    "timeout": float,
+}
+_OF_STORE = {"schema", "prefix"}
+_LOWEST = {"pool_size": 1, "prepare_threshold": 0, "timeout": 0.1}
+
+
+def open_postgres(url: str, clock: Clock | None = None) -> PostgresStore:
+    """Give the store of a URL such as ``postgresql://user@host:5432/db?sslmode=require&schema=workflows``.
+
+    ``schema``, ``prefix``, ``pool_size``, ``prepare_threshold`` (``none`` behind PgBouncer in transaction
+    mode) and ``timeout`` (seconds) are the store's own options.
+
+    Raises:
+        ConfigurationError: An option can't be used.
+    """
+    parts = urlsplit(url)
+    own: dict[str, Any] = {}
+    rest: list[str] = []
+    for name, text in parse_qsl(parts.query, keep_blank_values=True):
+        if name in _OPTIONS:
+            own[name] = _read(name, text)
+        else:
+            rest.append(f"{quote(name)}={quote(text, safe='')}")
+    of_store = {name: own.pop(name) for name in _OF_STORE & own.keys()}
+    conninfo = urlunsplit(("postgresql", parts.netloc, parts.path, "&".join(rest), ""))
+    return PostgresStore(conninfo, clock, options=Options(**own), **of_store)
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        value = _OPTIONS[name](text)
+    except ValueError:
+        raise ConfigurationError(f"the option {name}={text} of the store's URL is no number") from None
+    if name in _LOWEST and value is not None and not value >= _LOWEST[name]:
+        raise ConfigurationError(
+            f"the option {name}={text} of the store's URL is too small: {_LOWEST[name]} or more"
+        )
+    return value

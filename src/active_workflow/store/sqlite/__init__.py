@@ -1,0 +1,1 @@
+"""The SQLite store: a file on one machine, shared by its threads and processes."""

@@ -1,0 +1,86 @@
+"""What all processes of a simulated cluster share: time, chance, the store, the ledger, the judge."""
+
+from random import Random
+
+from active_workflow.store.memory import MemoryStore
+from active_workflow.testing.simulation.judge import Judge
+from active_workflow.testing.simulation.ledger import Ledger
+from active_workflow.testing.simulation.timeline import Timeline
+
+START = 1_700_000_000_000_000
+MILLISECOND = 1_000
+SECOND = 1_000_000
+LEASE = 5 * SECOND
+
+_FAULTS = ("slow", "answer is late", "fails before", "answer is lost", "dies before", "dies after")
+
+
+class Faults:
+    """What goes wrong in store calls, and how often.
+
+    Attributes:
+        rate: The share of store calls with a fault; zero once faults have stopped.
+    """
+
+    def __init__(self, random: Random) -> None:
+        """Choose how bad it will be."""
+        self._random = random
+        self.rate = random.choice((0.0, 0.05, 0.1, 0.2, 0.3))
+        self._deaths = random.choice((0.0, 0.1, 1.0))
+        self._longest = random.choice((20 * MILLISECOND, SECOND, 2 * LEASE))
+
+    def draw(self) -> str | None:
+        """Give what goes wrong with the next call, if anything does."""
+        if self.rate == 0 or self._random.random() >= self.rate:
+            return None
+        fault = self._random.choice(_FAULTS)
+        if fault.startswith("dies") and self._random.random() >= self._deaths:
+            return None
+        return fault
+
+    def dawdles(self) -> bool:
+        """Tell whether a process is slow to go on after a claim."""
+        return self.rate > 0 and self._random.random() < self.rate
+
+    def delay(self) -> int:
+        """Give how long a slow call takes, microseconds."""
+        return int(self._longest * self._random.random() ** 2)
+
+
+class World:
+    """One simulated world.
+
+    Args:
+        seed: Decides everything that happens in it.
+        traced: Whether to keep a story of it to be read.
+    """
+
+    def __init__(self, seed: int, *, traced: bool = False) -> None:
+        self.random = Random(seed)
+        self.timeline = Timeline(START)
+        self.store = MemoryStore(clock=lambda: self.timeline.now)
+        self.ledger = Ledger()
+        self.faults = Faults(self.random)
+        self.quiet = False
+        self.trace: list[tuple[int, str, tuple[object, ...]]] | None = [] if traced else None
+        self.judge = Judge(self.ledger, self.timeline, self.log)
+
+    def log(self, text: str, *values: object) -> None:
+        """Keep a line of the story, if there is to be one."""
+        if self.trace is not None:
+            self.trace.append((self.timeline.now, text, values))
+
+    def story(self) -> str:
+        """Give the story so far, one line each."""
+        lines = (
+            f"{(at - START) / SECOND:11.6f}  {text.format(*values)}" for at, text, values in self.trace or ()
+        )
+        return "\n".join(lines)
+
+    def chance(self, share: float) -> bool:
+        """Tell whether something that happens so often happens now."""
+        return self.random.random() < share
+
+    def up_to(self, longest: int) -> int:
+        """Give a duration: mostly short, now and then up to the longest."""
+        return int(longest * self.random.random() ** 3)

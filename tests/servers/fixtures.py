@@ -1,0 +1,35 @@
+"""Fixtures for tests that need a server; `tests/conftest.py` makes them known to all."""
+
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+from tests.servers.postgres import MissingPostgresError, PostgresServer
+from tests.services import missing
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL for the whole run; a test that stops it has to start it again."""
+    if find_spec("psycopg") is None:
+        missing("PostgreSQL", "psycopg isn't installed: pip install 'active-workflow[postgres]'")
+    try:
+        server = PostgresServer()
+    except MissingPostgresError as error:
+        missing("PostgreSQL", str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of this test's own, or of the one that `TEST_POSTGRES_URL` names."""
+    if url := os.environ.get("TEST_POSTGRES_URL"):
+        return url
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.new_database()

@@ -1,0 +1,23 @@
+import psycopg
+import pytest
+
+from active_workflow.store.postgres.store import PostgresStore
+from active_workflow.testing.store_contract import StoreContract
+
+pytestmark = pytest.mark.services
+
+
+class TestPostgresStore(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _url(self, postgres_url: str) -> None:
+        self.url = postgres_url
+
+    def make_store(self) -> PostgresStore:
+        return PostgresStore(self.url)
+
+    def make_second(self, store: PostgresStore) -> PostgresStore:
+        return PostgresStore(self.url)
+
+    def break_row(self, store: PostgresStore, id: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("UPDATE aw_executions SET active = '{' WHERE id = %s", [id])
