@@ -28,8 +28,8 @@ check: lint format types types-pyright floors unit ## Lint, type-check and run t
 bench: .venv/dev ## Measure (ARGS=… are passed on); results are kept in bench/results
 	@$(if $(wildcard bench/__main__.py),$(BIN)/python -m bench $(ARGS),echo "No benchmarks yet.")
 
-docs: .venv/dev ## Check that every link in the documentation leads somewhere
-	@$(BIN)/python -m pytest -q tests/test_docs.py
+docs: .venv/dev ## Run every page of the documentation, and check its links
+	@$(BIN)/python -m pytest -q tests/test_docs.py tests/docs
 
 clean: ## Remove all that the other targets made, .venv included
 	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

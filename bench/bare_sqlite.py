@@ -7,7 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-ACTIVE = '[{"name":"two","state":"running","run":{"attempts":1,"running":true,"started_at":1790000000000000}}]'
+ACTIVE = '[{"name":"two","state":"running","run":{"attempts":1,"running":true,"started_at":1790000000000000}}'
 PATCH = '{"two":"0123456789"}'
 
 
@@ -16,8 +16,8 @@ def open_bare(folder: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(
-        "CREATE TABLE executions (id TEXT PRIMARY KEY, state TEXT, active TEXT, seq INTEGER, revision INTEGER)"
-        " WITHOUT ROWID"
+        "CREATE TABLE executions (id TEXT PRIMARY KEY, state TEXT, active TEXT, seq INTEGER,"
+        " revision INTEGER) WITHOUT ROWID"
     )
     connection.execute(
         "CREATE TABLE steps (execution_id TEXT, name TEXT, position INTEGER, state TEXT, seq INTEGER,"
@@ -42,7 +42,8 @@ def commit_steps(connection: sqlite3.Connection, count: int, first: int = 0) -> 
         now = time.time_ns() // 1000
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(
-            "UPDATE executions SET state = 'running', active = ?, seq = ?, revision = revision + 1 WHERE id = ?",
+            "UPDATE executions SET state = 'running', active = ?, seq = ?, revision = revision + 1"
+            " WHERE id = ?",
             (ACTIVE, seq, id),
         )
         connection.execute(

@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import active_workflow as aw
 from bench.bare_sqlite import commit_steps, open_bare
 from bench.flows import STEPS, FiveSteps
-
-import active_workflow as aw
 
 ROUNDS = 3
 
@@ -23,7 +22,8 @@ def main(seconds: float = 5.0) -> dict[str, Any]:
         rounds = [measure(folder, number, seconds) for number in range(ROUNDS)]
         sync = fdatasync_microseconds(folder)
     middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
-    return {"bench": "sqlite", "rounds": ROUNDS, "fdatasync_us": round(sync), **{k: _short(v) for k, v in middle.items()}}
+    figures = {key: _short(value) for key, value in middle.items()}
+    return {"bench": "sqlite", "rounds": ROUNDS, "fdatasync_us": round(sync), **figures}
 
 
 def measure(folder: Path, number: int, seconds: float) -> dict[str, float]:
@@ -70,7 +70,7 @@ def engine_rates(file: Path, seconds: float) -> dict[str, float]:
 
 
 def drain(engine: aw.Engine, file: Path, count: int) -> tuple[float, float]:
-    """Run so many workflows; give the seconds from the first start to the last end, and those of the starts."""
+    """Run so many workflows; give the seconds from first start to last end, and those of the starts."""
     began = time.perf_counter()
     for first in range(0, count, 1000):
         engine.start_many(FiveSteps, [{"n": n} for n in range(first, min(count, first + 1000))])

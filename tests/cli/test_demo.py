@@ -58,7 +58,7 @@ def test_orders(tmp_path) -> None:
             "-m",
             *look.replace("active-workflow", "active_workflow", 1).split(),
             "--workflow",
-            "Checkout",
+            "DemoCheckout",
         ],
         capture_output=True,
         text=True,
@@ -67,7 +67,9 @@ def test_orders(tmp_path) -> None:
     assert "checkout" in listed.stdout.lower()
     [look] = [line for line in done.stdout.splitlines() if line.startswith("  active-workflow show")]
     command = [sys.executable, "-m", *look.replace("active-workflow", "active_workflow", 1).split()]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("Checkout ")
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
+        "DemoCheckout "
+    )
 
 
 @pytest.mark.slow

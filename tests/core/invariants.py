@@ -8,7 +8,8 @@ from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at, next_commands
 from active_workflow.core.recording import refolded
 from active_workflow.core.snapshot import Execution, Step
-from active_workflow.core.states import Effect, Phase, State, StepState as S
+from active_workflow.core.states import Effect, Phase, State
+from active_workflow.core.states import StepState as S
 
 DONE_FOR_EVER = {S.COMPLETED, S.COMPENSATING, S.COMPENSATED, S.COMPENSATION_FAILED}
 OPEN = {Effect.LANDED, Effect.UNKNOWN}
@@ -135,6 +136,6 @@ def _signals_kept(before: Execution, after: Execution) -> None:
 
 def _takers(before: Execution, after: Execution) -> Iterator[str]:
     for plan in after.plan.steps:
-        if plan.signals and after.step(plan.name).payload is not None:
-            if before.step(plan.name).payload is None:
-                yield plan.name
+        took = before.step(plan.name).payload is None and after.step(plan.name).payload is not None
+        if plan.signals and took:
+            yield plan.name

@@ -7,7 +7,6 @@ from active_workflow.core.attempts import Failure
 from active_workflow.core.retry import SECOND
 from tests.core.making import FINAL, Story, call, chain, detached, external, plan, signal, sleep, step, times
 
-
 LATER = Failure("Later", "not now", retry_after=3 * SECOND)
 
 

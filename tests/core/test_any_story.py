@@ -1,10 +1,10 @@
-"""Random plans, random and hostile stories: the invariants hold after every event, and nothing is ever stuck."""
+"""Random plans, random and hostile stories: the invariants hold all the time, and nothing is ever stuck."""
 
 from collections.abc import Sequence
-
 from random import Random
 
-from hypothesis import HealthCheck, Phase as Work, given, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as Work
 from hypothesis import strategies as st
 
 from active_workflow.core import events as ev
@@ -24,7 +24,7 @@ from tests.core.plans import plans
 
 stories = st.integers(0, 2**32).map(lambda seed: Random(seed).choices(range(100_000), k=45))
 quick = settings(
-    max_examples=500,
+    max_examples=250,
     deadline=None,
     derandomize=True,  # the same stories every time: a red test is somebody's change, never bad luck
     phases=[Work.explicit, Work.generate, Work.shrink],
@@ -54,7 +54,8 @@ class Told:
         try:
             self.x = apply(before, event, self.now)
         except REFUSALS as error:
-            assert not isinstance(error, IllegalMove) or isinstance(event, MAY_BE_ILLEGAL), (event, error)
+            if isinstance(error, IllegalMove) and not isinstance(event, MAY_BE_ILLEGAL):
+                raise
         assert (dict(before.steps), dict(before.ctx)) == (steps, ctx), "snapshots never change"
         if self.x is before:
             return

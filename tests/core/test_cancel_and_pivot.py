@@ -5,7 +5,8 @@ import pytest
 from active_workflow.core import events as ev
 from active_workflow.core.commands import Compensate, RunStep
 from active_workflow.core.retry import SECOND
-from active_workflow.core.states import State, StepState as S
+from active_workflow.core.states import State
+from active_workflow.core.states import StepState as S
 from tests.core.making import FINAL, Story, call, chain, external, plan, signal, sleep, step, times
 
 CANCEL = ev.CancelRequested("again")
@@ -226,6 +227,13 @@ def test_a_wait_that_timed_out_past_the_pivot_waits_again() -> None:
     assert (story["go"].state, story.commands) == (S.COMPLETED, [RunStep("b")])
     story = Story(flow).does("p").wake(5).tell(ev.RetryRequested())
     assert (story["go"].state, story.due) == (S.WAITING, 10 * SECOND)
+
+
+def test_an_outcome_keeps_its_number_when_it_is_tried_again() -> None:
+    flow = plan(call("p", pivot=True), external("a", after=("p",), timeout=SECOND), call("b", after=("p",)))
+    story = Story(flow).does("p", "a").start("b").wake(1).returns("b")
+    story.tell(ev.RetryRequested()).does("a").complete("a")
+    assert ([story[name].seq for name in "pab"], story.x.seq, story.state) == ([1, 2, 3], 3, State.COMPLETED)
 
 
 def test_a_wait_that_goes_on_without_its_signal_is_not_retried_with_what_blocks() -> None:

@@ -5,7 +5,8 @@ import pytest
 from active_workflow.core import events as ev
 from active_workflow.core.commands import Compensate, RunStep, WaitUntil
 from active_workflow.core.retry import SECOND
-from active_workflow.core.states import Effect, State, StepState as S
+from active_workflow.core.states import Effect, State
+from active_workflow.core.states import StepState as S
 from active_workflow.errors import CompletionConflict, CorrelationMismatch, UnknownStep
 from tests.core.making import ERROR, Story, call, chain, external, plan, times
 
@@ -132,6 +133,11 @@ def test_a_wait_that_times_out_initiates_it_again_and_then_fails_and_is_undone()
         [Compensate("a")],
     )
     assert story["a"].error.type == "TimeoutError"
+
+
+def test_an_initiation_that_landed_is_not_forgotten_when_the_next_one_is_lost() -> None:
+    story = waiting(timeout=SECOND, retry=times(3)).wake(1).after(1).start("a").loses_worker()
+    assert (story["a"].effect, story.cancel().commands) == (Effect.LANDED, [Compensate("a")])
 
 
 def test_a_step_to_run_at_most_once_is_not_initiated_again() -> None:

@@ -6,8 +6,10 @@ from active_workflow.core import events as ev
 from active_workflow.core.attempts import Failure
 from active_workflow.core.commands import Done, RunStep, WaitUntil
 from active_workflow.core.machine import begun
+from active_workflow.core.ready import next_due_after
 from active_workflow.core.retry import SECOND
-from active_workflow.core.states import Effect, State, StepState as S
+from active_workflow.core.states import Effect, State
+from active_workflow.core.states import StepState as S
 from active_workflow.errors import IllegalMove
 from tests.core.making import ERROR, FINAL, Story, call, chain, new, plan, step, times
 
@@ -51,6 +53,11 @@ def test_a_step_starts_once() -> None:
 
 def test_an_attempt_that_nobody_holds_any_more_is_to_be_seen_to() -> None:
     assert Story(chain("a", "b")).start("a").due == 0
+
+
+def test_its_owner_looks_only_for_what_is_still_to_come() -> None:
+    story = Story(plan(call("a"), call("b", retry=times(2)))).start("a", "b").fails("b")
+    assert (story.due, next_due_after(story.x, 0), next_due_after(story.x, SECOND)) == (0, SECOND, None)
 
 
 def test_nothing_starts_before_run_at() -> None:

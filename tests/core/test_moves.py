@@ -10,7 +10,7 @@ from active_workflow.core import machine
 from active_workflow.core.moves import MOVES, Move, moved
 from active_workflow.core.snapshot import Step
 from active_workflow.core.states import StepState as S
-from active_workflow.errors import IllegalMove, UnknownStep, CompletionConflict, CorrelationMismatch
+from active_workflow.errors import CompletionConflict, CorrelationMismatch, IllegalMove, UnknownStep
 from tests.core.adversary import likely, troubles, unlikely
 from tests.core.situations import SITUATIONS
 

@@ -6,7 +6,8 @@ from active_workflow.core import events as ev
 from active_workflow.core.commands import Compensate, RunStep, WaitUntil
 from active_workflow.core.retry import SECOND
 from active_workflow.core.snapshot import BlockKind
-from active_workflow.core.states import Effect, State, StepState as S
+from active_workflow.core.states import Effect, State
+from active_workflow.core.states import StepState as S
 from active_workflow.errors import IllegalMove, UnknownStep
 from tests.core.making import FINAL, Story, call, chain, external, times
 

@@ -10,7 +10,7 @@ from active_workflow.core.plan import Plan, StepPlan
 from active_workflow.core.plan_data import plan_from_data, plan_to_data, sealed
 from active_workflow.core.retry import DAY, ONCE, SECOND, RetryPolicy, policy_for
 from active_workflow.core.states import StepState as S
-from tests.core.making import Story, call, chain, external, plan, signal, step, times
+from tests.core.making import Story, call, chain, detached, external, plan, signal, step, times
 from tests.core.naive_store import NaiveStore
 
 # --- Plans ------------------------------------------------------------------------------------------
@@ -40,6 +40,21 @@ def test_what_a_plan_knows_of_its_graph() -> None:
     assert (made.chained, chain("a", "b").chained, made.pivot, made.detaches) == (False, True, None, False)
     assert not made.by_name["a"].starts_alone
     assert call("x", verifies=True).starts_alone
+
+
+@pytest.mark.parametrize(
+    ("flow", "timed"),
+    [
+        (chain("a", detached("mail")), False),
+        (chain("a", timeout=9), True),
+        (chain(call("a", timeout=9)), True),
+        (chain(call("a", undo_timeout=9)), True),
+        (chain(call("a", undo_external=True)), True),
+        (chain("a", signal("go")), True),
+    ],
+)
+def test_a_plan_knows_whether_it_has_timers(flow: Plan, timed: bool) -> None:
+    assert flow.timed is timed
 
 
 def test_steps_that_wait_for_each_other_are_refused() -> None:

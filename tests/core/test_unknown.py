@@ -5,7 +5,8 @@ import pytest
 from active_workflow.core import events as ev
 from active_workflow.core.commands import Compensate, RunStep, Verify, WaitUntil
 from active_workflow.core.retry import SECOND
-from active_workflow.core.states import Effect, State, StepState as S
+from active_workflow.core.states import Effect, State
+from active_workflow.core.states import StepState as S
 from active_workflow.errors import IllegalMove
 from tests.core.making import ERROR, FINAL, Story, call, chain, external, plan, times
 

@@ -7,7 +7,8 @@ from active_workflow.core.change import change_between
 from active_workflow.core.commands import Compensate, Decide, RunStep, WaitUntil
 from active_workflow.core.plan import StepKind
 from active_workflow.core.retry import SECOND
-from active_workflow.core.states import State, StepState as S
+from active_workflow.core.states import State
+from active_workflow.core.states import StepState as S
 from active_workflow.errors import UnknownSignal
 from tests.core.making import ERROR, FINAL, Story, call, chain, detached, plan, signal, sleep, times
 

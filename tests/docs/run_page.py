@@ -1,4 +1,4 @@
-"""Runs everything on a page of the documentation, in order: ``python -m tests.docs.run_page docs/tutorial.md``.
+"""Runs everything on a page, in order: ``python -m tests.docs.run_page docs/tutorial.md``.
 
 What the blocks of a page mean:
 
@@ -88,7 +88,7 @@ def _run_python(page: Path, block: Block) -> str:
     text = "\n" * (block.line - 1) + block.text  # so that errors name the page's own lines
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(text, str(page), "exec", dont_inherit=True), vars(sys.modules["__main__"]))  # noqa: S102
+        exec(compile(text, str(page), "exec", dont_inherit=True), vars(sys.modules["__main__"]))
     return printed.getvalue()
 
 

@@ -189,7 +189,7 @@ def test_options_reach_the_plan() -> None:
         def look(self) -> None: ...
 
         ask = task(do, external=True, heartbeat_timeout="10s", queue="fast", no_undo="only asks")
-        commit = task(do, transactional=True, pivot=True)
+        commit = task(do, pivot=True)
         tell = task(do, fire_and_forget=True)
         ok = wait_for_signal("yes", "no", timeout="2d", on_timeout="continue", when=lambda ctx: ctx.total)
 
@@ -208,7 +208,7 @@ def test_options_reach_the_plan() -> None:
     assert (ask.kind, ask.heartbeat_timeout, ask.queue, ask.no_undo) == (
         StepKind.EXTERNAL, 10 * SECOND, "fast", "only asks",
     )  # fmt: skip
-    assert (commit.transactional, commit.pivot, tell.kind) == (True, True, StepKind.DETACHED)
+    assert (commit.pivot, tell.kind) == (True, StepKind.DETACHED)
     assert (ok.signals, ok.on_timeout, ok.decides) == (("yes", "no"), "continue", True)
     assert plan_from_data(plan_to_data(plan(Flow))) == plan(Flow)
 

@@ -571,10 +571,10 @@ def detached_pivot() -> None:
         a = task(do, fire_and_forget=True, pivot=True)
 
 
-@mistake("Flow.a", "transactional step ends in its own transaction", "drop one")
-def transactional_and_external() -> None:
+@mistake("Flow.a", "transactional steps are not in this version", "ctx.step_key")
+def transactional() -> None:
     class Flow(Workflow):
-        a = task(do, transactional=True, external=True)
+        a = task(do, transactional=True)
 
 
 @mistake("Flow.a", "heartbeat_timeout= is for external steps", "external=True")

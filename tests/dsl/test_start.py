@@ -59,7 +59,9 @@ class Recorder:
     def start_programs(self, program: Program, ctxs: Sequence[object], options: StartOptions) -> Any:
         return [self.start_program(program, ctx, options) for ctx in ctxs]
 
-    async def start_programs_async(self, program: Program, ctxs: Sequence[object], options: StartOptions) -> Any:
+    async def start_programs_async(
+        self, program: Program, ctxs: Sequence[object], options: StartOptions
+    ) -> Any:
         return self.start_programs(program, ctxs, options)
 
 

@@ -123,7 +123,8 @@ def test_while_a_step_runs_it_ends_first_and_is_undone(live, gate, log):
     assert execution.cancel() is True
     found = execution.refresh()
     assert found.steps["charge"].state == "running"
-    assert not found.state.terminal
+    assert found.state == "running"  # undo begins when it has reported
+    assert found.cancel_requested_at is not None
     gate.open()
 
     assert execution.wait(20).state == "cancelled"

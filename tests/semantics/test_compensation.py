@@ -269,7 +269,9 @@ def test_undo_of_parallel_steps_is_one_at_a_time_in_reverse_of_recording(live, l
     for _ in range(5):
         log.clear()
         execution = Flow.start().wait(20)
-        recorded = sorted(execution.steps.values(), key=lambda s: live.load(execution.id).steps[s.name].seq or 0)
+        recorded = sorted(
+            execution.steps.values(), key=lambda s: live.load(execution.id).steps[s.name].seq or 0
+        )
         order = [s.name for s in recorded if s.state == "compensated"]
         undone = [entry[1] for entry in log if isinstance(entry, tuple)]
         assert undone == order[::-1]

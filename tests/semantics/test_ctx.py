@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 import active_workflow as aw
-from tests.semantics.until import until
 from active_workflow.errors import ContextError, ReadOnlyError
+from tests.semantics.until import until
 
 
 class Colour(Enum):
@@ -139,7 +139,7 @@ def test_reserved_names_are_no_keys(engine, name):
 
 @pytest.mark.parametrize("key", ["idempotency_key", "key_reuse", "connection", "run_at", "tags"])
 def test_option_names_never_become_ctx_in_silence(engine, key):
-    with pytest.raises(TypeError, match="one argument|positional"):
+    with pytest.raises(TypeError, match=r"one argument|positional"):
         just(lambda ctx: None).start(**{key: "x"})
 
 
@@ -345,7 +345,8 @@ def test_parallel_steps_with_one_value_agree_and_with_two_conflict(engine, log):
     class Flow(aw.Workflow):
         with aw.parallel():
             left = aw.task(
-                lambda ctx: {"k": ctx.l, "left": 1}, compensate=lambda ctx, result: log.append(("left", result))
+                lambda ctx: {"k": ctx.l, "left": 1},
+                compensate=lambda ctx, result: log.append(("left", result)),
             )
             right = aw.task(
                 lambda ctx: {"k": ctx.r, "right": 1},

@@ -158,7 +158,7 @@ def test_versions_live_side_by_side(engine, log):
 
     old = engine.run(Versioned.start())
 
-    class Versioned(aw.Workflow, version=2):  # noqa: F811 - the next release
+    class Versioned(aw.Workflow, version=2):
         uno = aw.task(lambda ctx: log.append("v2"))
 
     new = engine.run(aw.start("Versioned", {}))

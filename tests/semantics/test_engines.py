@@ -12,7 +12,7 @@ import pytest
 import active_workflow as aw
 from tests.semantics.until import until
 
-ROOT = Path(__file__).parents[2]
+SOURCE = Path(aw.__file__).parents[1]
 
 
 class EngineFlow(aw.Workflow):
@@ -39,7 +39,7 @@ def test_two_engines_on_one_store_share_the_work_and_do_each_step_once(store_url
     other = sibling(store_url, live, poll_interval="20ms")
     other.start_worker()
     executions = Flow.start_many([{"n": n} for n in range(200)])
-    more = [other.start_workflow(Flow, {"n": n}) for n in range(50)]
+    more = [other.start(Flow, {"n": n}) for n in range(50)]
 
     assert {x.wait(30).state.value for x in [*executions, *more]} == {"completed"}
     assert len(log) == 500
@@ -69,7 +69,7 @@ def test_closing_lets_a_running_step_end_within_the_grace(store_url, gate):
         one = aw.task(lambda ctx: (gate.enter(), {"one": 1})[1])
         two = aw.task(lambda ctx: {"two": 1})
 
-    execution = engine.start_workflow(Flow, {})
+    execution = engine.start(Flow, {})
     gate.wait_entered()
     answer = []
     closing = threading.Thread(target=lambda: answer.append(engine.drain()))
@@ -97,7 +97,7 @@ def test_a_step_that_outlasts_the_grace_is_given_up_and_found_interrupted(store_
                 gate.enter()
             return {"one": self.ctx.attempt}
 
-    execution = engine.start_workflow(Flow, {})
+    execution = engine.start(Flow, {})
     gate.wait_entered()
     assert engine.drain() is False
     engine.start_worker()
@@ -115,7 +115,7 @@ def test_draining_takes_back_what_was_started_and_not_called(store_url, gate):
     class Flow(aw.Workflow):
         one = aw.task(lambda ctx: gate.enter() if ctx.n == 0 else None)
 
-    executions = [engine.start_workflow(Flow, {"n": n}) for n in range(10)]
+    executions = [engine.start(Flow, {"n": n}) for n in range(10)]
     gate.wait_entered()
     draining = threading.Thread(target=engine.drain)
     draining.start()
@@ -164,7 +164,7 @@ def test_a_configuration_that_can_t_be_leaves_the_engine_there_was(live):
 
 def test_a_closed_engine_may_be_closed_again_and_used_again(tmp_path):
     engine = aw.Engine(f"sqlite:///{tmp_path}/one.db")
-    execution = engine.start_workflow(EngineFlow, {}).wait(20)
+    execution = engine.start(EngineFlow, {}).wait(20)
     engine.close()
     engine.close()
     assert engine.get(execution.id).state == "completed"
@@ -173,7 +173,7 @@ def test_a_closed_engine_may_be_closed_again_and_used_again(tmp_path):
 
 def test_as_a_context_manager(store_url):
     with aw.Engine(store_url) as engine:
-        assert engine.start_workflow(EngineFlow, {}).wait(20).state == "completed"
+        assert engine.start(EngineFlow, {}).wait(20).state == "completed"
 
 
 def test_serve_runs_async_steps_on_the_caller_s_loop(store_url):
@@ -192,7 +192,7 @@ def test_serve_runs_async_steps_on_the_caller_s_loop(store_url):
     async def main():
         engine = aw.Engine(store_url)
         async with engine.serve():
-            execution = await engine.start_workflow_async(Flow, {})
+            execution = await engine.start_async(Flow, {})
             await execution.wait_async(20)
         engine.close()
         return execution, asyncio.get_running_loop()
@@ -226,7 +226,7 @@ def test_queues_are_served_by_who_says_so(store_url, log):
 
     with aw.Engine(store_url, embedded=False, queues=["default"]) as first:
         second = sibling(store_url, first, embedded=False, queues=["slow"])
-        execution = first.start_workflow(Flow, {})
+        execution = first.start(Flow, {})
         first.run_until_idle()
         assert log == ["one"]
         second.run_until_idle()
@@ -239,9 +239,9 @@ def test_queues_are_served_by_who_says_so(store_url, log):
 
 def test_an_inline_dispatcher_runs_all_before_start_returns(store_url):
     with aw.Engine(store_url, dispatcher=aw.InlineDispatcher()) as engine:
-        execution = engine.start_workflow(EngineFlow, {})
+        execution = engine.start(EngineFlow, {})
         assert execution.refresh().state == "completed"
-        waits = engine.start_workflow(EngineWaits, {})
+        waits = engine.start(EngineWaits, {})
         assert waits.refresh().state == "waiting"
         engine.signal(waits.id, "approval")
         assert waits.refresh().state == "completed"
@@ -260,7 +260,7 @@ def test_a_serializer_of_one_s_own(store_url):
             return json.loads(text)["loud"]
 
     with aw.Engine(store_url, embedded=False, serializer=Shouting()) as engine:
-        execution = engine.start_workflow(EngineFlow, {"n": [1]})
+        execution = engine.start(EngineFlow, {"n": [1]})
         engine.run_until_idle()
         assert execution.refresh().state == "completed"
         assert execution.ctx.n == [1]
@@ -271,9 +271,15 @@ def test_a_serializer_of_one_s_own(store_url):
 
 
 def python(script, folder, **environment):
-    env = os.environ | {"PYTHONPATH": str(ROOT / "src")} | environment
+    env = os.environ | {"PYTHONPATH": str(SOURCE)} | environment
     return subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -318,35 +324,44 @@ def test_importing_and_defining_touches_nothing(tmp_path):
 
 
 FORK = """
-import os, sys, threading
+import os, sys, threading, traceback
 import active_workflow as aw
+from active_workflow.engine.notices import notifier
 class Forked(aw.Workflow):
     one = aw.task(lambda ctx: {"pid": os.getpid()})
+def in_child(told, parent, second):
+    assert not [t for t in threading.enumerate() if t.name.startswith("active-workflow")]
+    assert aw.get(parent.id).state == "completed"
+    child = Forked.start().wait(20)
+    assert child.state == "completed", child.explain()
+    assert child.ctx.pid == os.getpid(), "the parent did the child's work first"
+    assert notifier.flush()
+    assert told == [parent.id, child.id], (told, second.id)
 def main():
     aw.configure("sqlite:///fork.db", poll_interval="50ms")
     told = []
     aw.subscribe("active_workflow.execution.completed", lambda event: told.append(event.execution_id))
     parent = Forked.start().wait(20)
     assert parent.ctx.pid == os.getpid()
-    threads = [t for t in threading.enumerate() if t.name.startswith("active-workflow")]
-    assert threads
+    assert [t for t in threading.enumerate() if t.name.startswith("active-workflow")]
+    assert notifier.flush()
+    busy, go_on, mine = threading.Event(), threading.Event(), os.getpid()
+    end = aw.subscribe("*", lambda event: os.getpid() == mine and (busy.set(), go_on.wait(20)))
+    second = Forked.start().wait(20)
+    assert busy.wait(20)  # the thread that tells is in the middle of something, and more waits behind it
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            assert not [t for t in threading.enumerate() if t.name.startswith("active-workflow")]
-            assert aw.get(parent.id).state == "completed"
-            child = Forked.start().wait(20)
-            assert child.state == "completed", child.explain()
-            assert child.ctx.pid == os.getpid(), "the parent did the child's work first"
-            from active_workflow.engine.notices import notifier
-            assert notifier.flush()
-            assert child.id in told, told
+            in_child(told, parent, second)
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
-            sys.stderr.flush()
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    go_on.set()
+    end()
     assert Forked.start().wait(20).state == "completed"
     print("ok")
 main()
@@ -377,3 +392,18 @@ time.sleep(0.1)
 
     assert ran.stdout == "ended\n", ran.stderr
     assert ran.returncode == 0
+
+
+def test_an_embedded_worker_keeps_to_its_queues_for_what_is_started_here_too(store_url, log):
+    class Flow(aw.Workflow, queue="slow"):
+        one = aw.task(lambda ctx: log.append("slow"))
+
+    class Mine(aw.Workflow):
+        one = aw.task(lambda ctx: log.append("default"))
+
+    with aw.Engine(store_url, queues=["default"], poll_interval="20ms") as engine:
+        slow = engine.start(Flow, {})
+        assert engine.start(Mine, {}).wait(20).state == "completed"
+        assert slow.refresh().state == "pending"
+        assert slow.steps["one"].attempts == 0
+    assert log == ["default"]

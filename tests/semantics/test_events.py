@@ -20,7 +20,9 @@ def names(events, execution):
     assert notifier.flush()
     prefix = "active_workflow."
     return [
-        (event.name.removeprefix(prefix), event.step) for event in events if event.execution_id == execution.id
+        (event.name.removeprefix(prefix), event.step)
+        for event in events
+        if event.execution_id == execution.id
     ]
 
 
@@ -32,6 +34,7 @@ def test_of_a_flow_that_goes_well(engine, events):
     execution = engine.run(Flow.start())
 
     assert names(events, execution) == [
+        ("execution.created", None),
         ("execution.started", None),
         ("step.started", "one"),
         ("step.completed", "one"),
@@ -39,7 +42,7 @@ def test_of_a_flow_that_goes_well(engine, events):
         ("step.completed", "two"),
         ("execution.completed", None),
     ]
-    completed = [e for e in events if e.name == "active_workflow.step.completed"][0]
+    completed = next(e for e in events if e.name == "active_workflow.step.completed")
     assert completed.workflow == "Flow"
     assert completed.attempt == 1
     assert completed.at == engine.clock()
@@ -59,7 +62,7 @@ def test_of_one_that_fails_and_is_undone(engine, events):
     assert told.count("retry.scheduled") == 1
     assert told.index("execution.compensating") < told.index("execution.failed")
     assert told[-1] == "execution.failed"
-    failed = [e for e in events if e.name == "active_workflow.execution.failed"][0]
+    failed = next(e for e in events if e.name == "active_workflow.execution.failed")
     assert failed.error.type == "ZeroDivisionError"
     assert failed.error.step == "two"
 
@@ -93,7 +96,7 @@ def test_of_external_steps_and_signals(engine, events):
     other = engine.run(Flow.start())
     other.signal("approval", {"by": "ada"})
     assert ("signal.received", None) in [(n, None) for n, _ in names(events, other)]
-    received = [e for e in events if e.name == "active_workflow.signal.received"][0]
+    received = next(e for e in events if e.name == "active_workflow.signal.received")
     assert received.payload == {"by": "ada"}
     other.cancel()
     engine.run(other)

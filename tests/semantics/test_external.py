@@ -325,7 +325,9 @@ def test_ctx_at_start_may_not_have_its_name(engine):
 def test_complete_many(engine):
     executions = [ExternalFlow.start(order=n) for n in range(5)]
     engine.run(*executions)
-    items = [{"execution_id": x.id, "step": ExternalFlow.fulfil, "payload": n} for n, x in enumerate(executions)]
+    items = [
+        {"execution_id": x.id, "step": ExternalFlow.fulfil, "payload": n} for n, x in enumerate(executions)
+    ]
 
     assert engine.complete_many(items) == [True] * 5
     assert engine.complete_many(items) == [False] * 5

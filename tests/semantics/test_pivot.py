@@ -1,4 +1,4 @@
-"""The point of no return: undo no longer crosses it, cancel is refused, trouble behind it waits for a person."""
+"""The point of no return, and pause: undo does not cross a pivot; trouble behind it waits for a person."""
 
 from datetime import timedelta
 

@@ -186,9 +186,7 @@ def test_retry_after_without_a_policy_is_one_attempt(engine, log):
 
 
 def test_max_elapsed_bounds_the_whole(engine, log):
-    flow = failing(
-        log, engine.clock, retry=aw.Retry(max=None, backoff="fixed", delay="2s", max_elapsed="5s")
-    )
+    flow = failing(log, engine.clock, retry=aw.Retry(max=None, backoff="fixed", delay="2s", max_elapsed="5s"))
     execution = pass_time(engine, flow.start(), 20)
 
     assert seconds(log) == [0, 2, 4]

@@ -7,7 +7,7 @@ import active_workflow as aw
 STYLES = ("method", "task class", "function", "async method", "async task class", "async function")
 
 
-def one_step(style, log, **options):
+def one_step(style, log, **options):  # noqa: C901 - one branch for each style
     """A workflow whose step ``work`` is written in a style; it adds one and has an undo."""
 
     def do(ctx):

@@ -1,4 +1,4 @@
-"""Attempts of unknown outcome: their worker was lost. verify, at_most_once, in_doubt, resolve, interruptions."""
+"""Attempts whose worker was lost: verify, at_most_once, in_doubt, resolve, interruptions."""
 
 import threading
 
@@ -98,7 +98,7 @@ def test_an_interruption_uses_up_none_of_max(engine, lose, gate, log):
         (None, 2),
     ],
 )
-def test_verify_is_asked_first(engine, lose, gate, log, answer, expected):
+def test_verify_is_asked_first(engine, lose, gate, log, *, answer, expected):
     asked = []
     execution = charge_flow(log, gate, verify=lambda ctx: (asked.append(ctx.step_key), answer)[1]).start()
     lose()
@@ -210,7 +210,7 @@ def test_in_doubt_when_cancelled_the_other_undos_go_on(engine, lose, gate, log):
 
 
 @pytest.mark.parametrize(("landed", "expected"), [(True, [("refund", {"c": 7})]), (False, [])])
-def test_in_doubt_while_undoing_is_resolved(engine, lose, gate, log, landed, expected):
+def test_in_doubt_while_undoing_is_resolved(engine, lose, gate, log, *, landed, expected):
     execution = charge_flow(log, gate, at_most_once=True).start()
     lose()
     engine.run(execution)

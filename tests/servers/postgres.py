@@ -13,6 +13,11 @@ from pathlib import Path
 from tests.servers.processes import Server, free_port, make_folder, unprivileged
 
 _MAKING = ["-E", "UTF8", "--locale=C"]
+_END_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -91,12 +96,13 @@ class PostgresServer(Server):
         self.port = free_port()
         settings = {**_SETTINGS, "port": str(self.port)}
         if not durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         super().__init__(
             "PostgreSQL", folder, [str(binaries / "postgres"), "-D", str(data), *options], self._up
         )
         self._databases = count(1)
+        self._database: str | None = None
 
     def _up(self) -> bool:
         """Whether it takes queries: it listens before it has recovered, but then answers with an error."""
@@ -124,3 +130,17 @@ class PostgresServer(Server):
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
+
+    def empty_database(self) -> str:
+        """End all who use the database of single tests, drop all that is in it, and give its URL."""
+        import psycopg.sql  # noqa: PLC0415 - as above
+
+        if self._database is None:
+            self._database = self.new_database()
+        with psycopg.connect(self._database, autocommit=True) as connection:
+            connection.execute(_END_OTHERS)
+            for (schema,) in connection.execute(_SCHEMAS).fetchall():
+                name = psycopg.sql.Identifier(schema)
+                connection.execute(psycopg.sql.SQL("DROP SCHEMA {} CASCADE").format(name))
+            connection.execute("CREATE SCHEMA public")
+        return self._database

@@ -1,6 +1,7 @@
 import psycopg
 import pytest
 
+from active_workflow.store.postgres.database import Options
 from active_workflow.store.postgres.store import PostgresStore
 from active_workflow.testing.store_contract import StoreContract
 
@@ -21,3 +22,18 @@ class TestPostgresStore(StoreContract):
     def break_row(self, store: PostgresStore, id: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("UPDATE aw_executions SET active = '{' WHERE id = %s", [id])
+
+
+@pytest.mark.slow
+class TestPostgresStoreBehindPooler(TestPostgresStore):
+    """The same without prepared statements and settings of the session, and under other names."""
+
+    def make_store(self) -> PostgresStore:
+        return PostgresStore(self.url, schema="flows", prefix="", options=Options(prepare_threshold=None))
+
+    def make_second(self, store: PostgresStore) -> PostgresStore:
+        return self.make_store()
+
+    def break_row(self, store: PostgresStore, id: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("UPDATE flows.executions SET active = '{' WHERE id = %s", [id])

@@ -38,7 +38,7 @@ def last(ctx):
 
 
 class Five(aw.Workflow):
-    first = aw.task(lambda ctx: work(ctx), compensate=undo)
+    first = aw.task(work, compensate=undo)
     second = aw.task(lambda ctx: work(ctx, "first"), compensate=undo)
     third = aw.task(lambda ctx: work(ctx, "second"), compensate=undo)
     fourth = aw.task(lambda ctx: work(ctx, "third"), compensate=undo)
@@ -48,7 +48,7 @@ class Five(aw.Workflow):
 class Poison(aw.Workflow):
     """Its second step kills whoever runs it."""
 
-    first = aw.task(lambda ctx: work(ctx), compensate=undo)
+    first = aw.task(work, compensate=undo)
 
     @aw.task(no_undo="it never gets anywhere")
     @staticmethod

@@ -70,7 +70,8 @@ def _ready(x: Execution, plan: StepPlan, now: int) -> Iterator[str]:
     if x.run_at > now:
         yield f"Step {plan.name!r} starts at {when(x.run_at, now)}."
     else:
-        yield f"Step {plan.name!r} is ready to start."
+        held = x.paused_at is not None or x.blocked is not None
+        yield f"Step {plan.name!r} {'comes next, once that is over' if held else 'is ready to start'}."
 
 
 def _step(x: Execution, plan: StepPlan, step: Step, now: int) -> Iterator[str]:
@@ -152,6 +153,8 @@ def _flow(x: Execution, now: int) -> Iterator[str]:
         yield "No timer is set: it goes on when something comes from outside."
     elif due > now:
         yield f"A worker looks at it again at {when(due, now)}."
+    elif x.blocked is not None:
+        yield "It goes on when a worker has the code for it."
     else:
         yield f"It has been due for {span(now - due)}: a worker takes it as soon as it has room."
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from active_workflow.core import runs
 from active_workflow.core.attempts import Failure, Run
 from active_workflow.core.plan import StepKind
-from active_workflow.core.snapshot import Execution, Step
+from active_workflow.core.snapshot import Execution, Step, untold
 from active_workflow.core.states import Effect, Phase, State, StepState
 
 PREFIX = "active_workflow."
@@ -63,12 +63,18 @@ def notices(before: Execution | None, after: Execution, now: int) -> tuple[Notic
         olds = before.steps
         for name, step in after.steps.items():
             old = olds.get(name)
-            if step is not old:
-                _of_step(_About(after, old or Step(name), step, now), ended, begun)
+            if step is old:
+                continue
+            if step.state is StepState.RUNNING and old is None:  # the two that nearly always happen
+                begun.append(_started(after, step, now))
+            elif step.state is StepState.COMPLETED and old is not None and step.run.errors is old.run.errors:
+                ended.append((step.seq or _LATE, _completed(after, step, now)))
+            else:
+                _of_step(_About(after, old or untold(name), step, now), ended, begun)
         if len(ended) > 1:
             ended.sort(key=_by_number)
     told = [notice for _, notice in ended]
-    if before.phase is after.phase is Phase.FORWARD and _marks(before) == _marks(after):
+    if before.phase is after.phase is Phase.FORWARD and _quiet(before, after):
         return (*told, *begun)
     head, turn, tail = _of_execution(before, after, now)
     return (*head, *told, *turn, *begun, *tail)
@@ -112,7 +118,7 @@ def _of_step(about: _About, ended: Ended, begun: list[Notice]) -> None:
     if new.state is not old.state:
         _state(about, ended)
     elif new.effect is not old.effect and old.effect is Effect.UNKNOWN:
-        ended.append((_LATE, about.told(PREFIX + "step.settled", new.run.attempts, about.now)))
+        ended.append((_LATE, about.told(_SETTLED, new.run.attempts, about.now)))
 
 
 _LATE = 1 << 62
@@ -128,7 +134,7 @@ def _attempts(about: _About, ended: Ended, begun: list[Notice]) -> None:
     if new.errors is not old.errors and new.failures != old.failures:
         ended.append((about.new.seq or _LATE, _failed(about)))
     if new.running and (new.attempts != old.attempts or not old.running):
-        begun.append(about.told(PREFIX + "step.started", new.attempts, new.attempt_at or about.now))
+        begun.append(_started(about.x, about.new, about.now))
     elif new.attempts < old.attempts and about.new.state is not StepState.SKIPPED:
         ended.append((_LATE, about.told(PREFIX + "step.taken_back", old.attempts, about.now)))
     if new.retry_at is not None and new.retry_at != old.retry_at:
@@ -160,10 +166,13 @@ def _state(about: _About, ended: Ended) -> None:
     new = about.new
     number = new.seq or _LATE
     if new.state is StepState.COMPLETED:
-        ended.append((number, _completed(about)))
-    elif new.state in _NAMES and (new.state is not StepState.TIMED_OUT or not new.run.errors):
-        attempt = new.run.attempts or None
-        ended.append((number, about.told(_NAMES[new.state], attempt, about.now)))
+        ended.append((number, _completed(about.x, new, about.now)))
+    elif new.state in _ENDS_BADLY:
+        if new.run.failures == about.old.run.failures:  # else that attempt's failure has been told
+            told = about.told(_ENDS_BADLY[new.state], new.run.attempts or None, about.now, None, new.error)
+            ended.append((number, told))
+    elif new.state in _NAMES:
+        ended.append((number, about.told(_NAMES[new.state], new.run.attempts or None, about.now)))
 
 
 _NAMES = {
@@ -171,13 +180,23 @@ _NAMES = {
     StepState.SKIPPED: PREFIX + "step.skipped",
     StepState.CANCELLED: PREFIX + "step.cancelled",
     StepState.IN_DOUBT: PREFIX + "step.in_doubt",
-    StepState.TIMED_OUT: PREFIX + "step.timeout",  # a wait that goes on without its signal has no error
 }
+_ENDS_BADLY = {
+    StepState.FAILED: PREFIX + "step.failed",
+    StepState.TIMED_OUT: PREFIX + "step.timeout",
+}
+_SETTLED = PREFIX + "step.settled"
+_STARTED = PREFIX + "step.started"
 _COMPLETED = PREFIX + "step.completed"
 
 
-def _completed(about: _About) -> Notice:
-    x, _, new, now = about
+def _started(x: Execution, new: Step, now: int) -> Notice:
+    run = new.run
+    at = now if run.attempt_at is None else run.attempt_at
+    return Notice(_STARTED, x.id, x.plan.workflow, new.name, run.attempts, at)
+
+
+def _completed(x: Execution, new: Step, now: int) -> Notice:
     at = now if new.finished_at is None else new.finished_at
     run = new.run
     if new.payload is None:
@@ -186,7 +205,10 @@ def _completed(about: _About) -> Notice:
         return Notice(_COMPLETED, x.id, x.plan.workflow, new.name, run.attempts or None, at, duration)
     name = "step.completed_async" if x.plan.by_name[new.name].kind is StepKind.EXTERNAL else "step.completed"
     since = run.attempt_at if new.waiting_since is None else new.waiting_since
-    return about.told(PREFIX + name, run.attempts or None, at, _since(since, at), payload=new.payload)
+    return Notice(
+        PREFIX + name, x.id, x.plan.workflow, new.name, run.attempts or None, at,
+        _since(since, at), payload=new.payload,
+    )  # fmt: skip
 
 
 def _undo(about: _About, ended: Ended, begun: list[Notice]) -> None:
@@ -212,9 +234,16 @@ def _undo(about: _About, ended: Ended, begun: list[Notice]) -> None:
 # --- The execution ----------------------------------------------------------------------------------
 
 
-def _marks(x: Execution) -> tuple[object, ...]:
-    """What moves when something befalls the execution as a whole."""
-    return (x.started_at, x.signal_count, x.ending, x.paused_at, x.blocked, x.overdue)
+def _quiet(before: Execution, after: Execution) -> bool:
+    """Whether nothing has befallen the execution as a whole."""
+    return (
+        after.started_at == before.started_at
+        and after.signal_count == before.signal_count
+        and after.ending is before.ending
+        and after.paused_at == before.paused_at
+        and after.blocked is before.blocked
+        and after.overdue is before.overdue
+    )
 
 
 def _of_execution(

@@ -149,9 +149,16 @@ class Plan:
 
     @cached_property
     def timed(self) -> bool:
-        """Whether anything in it has a timer: its whole flow, a wait, a sleep, or an undo that waits."""
-        waits = any(not (step.kind is StepKind.CALL or step.kind is StepKind.DETACHED) for step in self.steps)
-        return self.timeout is not None or waits or any(step.undo_external for step in self.steps)
+        """Whether anything in it may have a timer: without one, no wake-up is ever due but for retries.
+
+        A call with a limit has one when its thread outlives the limit and leaves the step in doubt.
+        """
+        if self.timeout is not None or any(step.undo_external for step in self.steps):
+            return True
+        unlimited = all(step.timeout is None and step.undo_timeout is None for step in self.steps)
+        return not unlimited or any(
+            step.kind is not StepKind.CALL and step.kind is not StepKind.DETACHED for step in self.steps
+        )
 
     @cached_property
     def begun_by_law(self) -> tuple[StepPlan, ...]:

@@ -85,7 +85,7 @@ def _forward(x: Execution, now: int) -> Iterator[Command]:
                 yield Verify(plan.name)
             elif plan.kind.calls:
                 yield RunStep(plan.name)
-            elif wants_decision(x, plan.name):
+            else:  # a wait whose condition is still to be asked: any other has begun by itself
                 yield Decide(plan.name)
 
 

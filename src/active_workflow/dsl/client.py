@@ -43,7 +43,9 @@ class Client(ExecutionClient, Protocol):
         """Do the same, awaited."""
         ...
 
-    def start_programs(self, program: Program, ctxs: Sequence[object], options: StartOptions) -> list[Execution]:
+    def start_programs(
+        self, program: Program, ctxs: Sequence[object], options: StartOptions
+    ) -> list[Execution]:
         """Start many in one transaction and answer in order."""
         ...
 

@@ -245,4 +245,5 @@ def encode(serializer: Serializer, key: str, value: Any) -> str:
     except (TypeError, ValueError, RecursionError) as error:  # what serializers raise, ours and others'
         inner = str(getattr(error, "path", ""))
         path = key + (inner if inner[:1] in {"", "["} else f".{inner}")
-        raise SerializationError(f"ctx.{path}: {error}", path) from error
+        reason = str(error).removeprefix(f"{inner}: ")
+        raise SerializationError(f"ctx.{path}: {reason}", path) from error

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any
 
+from active_workflow.core.plan import StepKind
 from active_workflow.core.snapshot import Execution as Snapshot
 from active_workflow.core.states import State, StepState
 from active_workflow.dsl.context import SNAPSHOT, Ctx, OpenCtx
@@ -69,8 +70,13 @@ class Execution:
 
     @property
     def result(self) -> Any:
-        """The value of the last completed step in the order of the plan."""
-        done = [step for step in self.steps.values() if step.state is StepState.COMPLETED]
+        """The value of the last completed step in the order of the plan (a detached one has none here)."""
+        kinds = self._snapshot.plan.by_name
+        done = [
+            step
+            for step in self.steps.values()
+            if step.state is StepState.COMPLETED and kinds[step.name].kind is not StepKind.DETACHED
+        ]
         return done[-1].result if done else None
 
     @property

@@ -32,8 +32,8 @@ def check_step(place: Place, own: Given, given: Given) -> None:
 def _called(place: Place, own: Given, given: Given) -> Iterator[str]:
     yield from _detached(given)
     yield from _effects(own, given)
-    if given.get("transactional") and given.get("external"):
-        yield "a transactional step ends in its own transaction and can't be external; drop one of the two"
+    if given.get("transactional"):
+        yield "transactional steps are not in this version; drop it, and key the effect with ctx.step_key"
     if own.get("heartbeat_timeout") and not given.get("external"):
         yield "heartbeat_timeout= is for external steps; add external=True, or say timeout="
     if own.get("abandon_after") is not None and not given.get("timeout"):

@@ -22,6 +22,7 @@ from active_workflow.core.events import (
 )
 from active_workflow.core.plan import Plan, StepKind
 from active_workflow.core.snapshot import Failure
+from active_workflow.core.states import Phase
 from active_workflow.dsl.current import StepInfo, enter, leave
 from active_workflow.dsl.durations import parse_duration, parse_instant
 from active_workflow.dsl.open_ctx import Opened, open_ctx
@@ -111,7 +112,7 @@ class Caller:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit and the like are recorded, the worker lives
-            return self._failed(call, failure_of(error))
+            return self._failed(call, failure_of(_raised(error)))
         finally:
             leave(token)
 
@@ -137,7 +138,7 @@ class Caller:
         return self._program_of(call.execution.plan).steps[call.step]
 
     def _missing(self, call: Call) -> CodeMissing | None:
-        """Say what is missing where the code was there at the claim and is gone now (a class was redefined)."""
+        """Say what is missing where the code was there at the claim and is gone (redefined)."""
         try:
             self._code_of(call)
         except LookupError as error:
@@ -158,7 +159,8 @@ class Caller:
     # --- The four kinds -------------------------------------------------------------------------
 
     async def _run(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
-        if not call.decided and not await _is_wanted(code, ctx, settle):
+        asked = call.decided or call.execution.phase is Phase.UNDOING  # then it only finds out what it did
+        if not asked and not await _is_wanted(code, ctx, settle):
             return Skipped(call.step, call.attempt)
         call.decided = code.when is not None or code.unless is not None
         if code.call is None:
@@ -166,7 +168,7 @@ class Caller:
         args = None if code.args is None else tuple(await settle(code.args(ctx.view)))
         value = await settle(code.call(ctx.view, args))
         try:
-            correlation_id, value = self._without_correlation(call, value)
+            correlation_id, value = _without_correlation(value) if self._is_external(call) else (None, value)
             result, patch = self._outcome(call, ctx, value)
         except Exception as error:  # noqa: BLE001 - the effect has happened: no attempt may follow
             failure = failure_of(error)
@@ -183,13 +185,6 @@ class Caller:
         result = None if value is None else self._serializer.dump(value)
         return result, ctx.patch()
 
-    def _without_correlation(self, call: Call, value: Any) -> tuple[str | None, Any]:
-        """Take the correlation id out of what an external step's first call returned."""
-        if not self._is_external(call) or not isinstance(value, Mapping) or "correlation_id" not in value:
-            return None, value
-        rest = dict(value)
-        return str(rest.pop("correlation_id")), rest
-
     def _is_external(self, call: Call) -> bool:
         return call.execution.plan.by_name[call.step].kind is StepKind.EXTERNAL
 
@@ -198,13 +193,15 @@ class Caller:
             raise ActiveWorkflowError(f"step {call.step!r} has no compensation in the code of this worker")
         text = call.execution.step(call.step).result
         result = None if text is None else self._serializer.load(text)
-        await settle(code.compensate(ctx.view, result))
+        answer = await settle(code.compensate(ctx.view, result))
+        external = call.execution.plan.by_name[call.step].undo_external
+        correlation_id, _ = _without_correlation(answer) if external else (None, None)
         try:
             patch = ctx.patch()
         except Exception as error:  # noqa: BLE001 - it is undone, only ctx can't be recorded
             failure = failure_of(error)
             return Failed(call.step, call.attempt, failure, self._roll(), returned=True, undo=True)
-        return Returned(call.step, call.attempt, None, patch, undo=True)
+        return Returned(call.step, call.attempt, None, patch, correlation_id, undo=True)
 
     async def _verify(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
         if code.verify is None:
@@ -229,6 +226,20 @@ class Caller:
 
     async def _settle_in_thread(self, value: Any) -> Any:
         return self._wait_for(value) if inspect.isawaitable(value) else value
+
+
+def _without_correlation(value: Any) -> tuple[str | None, Any]:
+    """Take the correlation id out of what an external step's (or undo's) first call returned."""
+    if not isinstance(value, Mapping) or "correlation_id" not in value:
+        return None, value
+    rest = dict(value)
+    return str(rest.pop("correlation_id")), rest
+
+
+def _raised(error: BaseException) -> BaseException:
+    """Give what the user's code raised: Python lets no ``StopIteration`` out of a coroutine and wraps it."""
+    wraps = type(error) is RuntimeError and isinstance(error.__cause__, StopIteration)
+    return error.__cause__ if wraps and error.__cause__ is not None else error
 
 
 async def _settle_on_loop(value: Any) -> Any:

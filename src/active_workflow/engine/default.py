@@ -11,6 +11,7 @@ from active_workflow.dsl.client import set_client
 from active_workflow.engine.engine import Engine
 from active_workflow.engine.options import EngineOptions
 from active_workflow.errors import StoreError
+from active_workflow.store import MemoryStore
 
 _log = logging.getLogger("active_workflow")
 _lock = threading.RLock()
@@ -78,8 +79,9 @@ def _at_exit() -> None:
         _engines.clear()
     for one in found:
         try:
-            if one.has_worked:
-                one.drain()
+            worked = one.has_worked
+            one.drain()
+            if worked and not isinstance(one.store, MemoryStore):
                 _tell_what_waits(one)
             one.close()
         except StoreError as error:

@@ -97,7 +97,7 @@ class Engine(AsyncTwins):
         if options.connection is not None:
             raise ConfigurationError("connection= is not part of this version yet: start without it")
         now = self._host.now()
-        owner = self._owner(len(ctxs))
+        owner = self._owner(program, len(ctxs))
         accepted = self._starter.start(program, ctxs, options, now=now, owner=owner)
         self._take_over(accepted, now)
         return self._handles(accepted)
@@ -136,12 +136,15 @@ class Engine(AsyncTwins):
     start_async = twin(start)
     start_many_async = twin(start_many)
 
-    def _owner(self, count: int) -> Owner | None:
-        """Give the worker that takes new executions over with the insert itself, if it has room."""
+    def _owner(self, program: Program, count: int) -> Owner | None:
+        """Give the worker that takes new executions over with the insert itself, if it may and has room."""
         worker = self._host.ensure_worker()
         if worker is None or count > min(worker.room, MOST_TAKEN_AT_ONCE):
             return None
-        return Owner(worker.name, self.settings.lease)
+        queues = self.settings.queues
+        if queues is not None and any(s.queue not in queues for s in program.plan.steps if not s.after):
+            return None
+        return Owner(worker.name, self.settings.lease, self.settings.queues)
 
     def _take_over(self, accepted: Sequence[Accepted], now: int) -> None:
         new = [one.new for one in accepted if one.new is not None]
@@ -185,8 +188,8 @@ class Engine(AsyncTwins):
 
     @property
     def has_worked(self) -> bool:
-        """Whether it has asked anything of its store."""
-        return self._host.is_alive
+        """Whether a worker of this process has run."""
+        return self._host.worker is not None
 
     def close(self) -> None:
         """Drain the worker and close the store."""

@@ -16,6 +16,7 @@ from active_workflow.core.events import (
 from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at, next_due_after
 from active_workflow.core.snapshot import NOT_RUN, Execution, Failure, Step
+from active_workflow.core.states import Phase
 from active_workflow.core.timers import TimerKind, first_due
 from active_workflow.engine.call import Call, CallKind, Tenure
 
@@ -84,7 +85,7 @@ class Held:
 
         Signs of life change no revision, so only a snapshot read since then shows that one is missing.
         """
-        if not self.known.plan.timed and self.known.steps:
+        if not self.known.plan.timed and not self.known.plan.begun_by_law:
             return True
         timer = first_due(self.known, now)
         if timer is None and not self._begins_by_itself(now):
@@ -95,8 +96,14 @@ class Held:
         return True
 
     def _begins_by_itself(self, now: int) -> bool:
-        """Whether its first steps may be waits whose time to begin has come."""
-        return not self.known.steps and bool(self.known.plan.begun_by_law) and self.known.run_at <= now
+        """Whether some wait should have begun: the first step's time has come, by whichever clock."""
+        x = self.known
+        if x.phase is not Phase.FORWARD or x.ending is not None or x.run_at > now:
+            return False
+        return any(
+            step.name not in x.steps and not step.decides and all(map(x.is_done, step.after))
+            for step in x.plan.begun_by_law
+        )
 
     def reread(self, execution: Execution, now: int) -> None:
         """Go on from what the store has; what is known and not recorded there is applied again."""

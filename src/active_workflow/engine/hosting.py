@@ -10,7 +10,7 @@ from logging import Logger
 from active_workflow.dispatch.base import Dispatcher
 from active_workflow.dsl.durations import Duration, parse_duration
 from active_workflow.engine.clock import StoreClock
-from active_workflow.engine.notices import publish
+from active_workflow.engine.notices import notifier, publish
 from active_workflow.engine.outside import Deliverer
 from active_workflow.engine.runtime import Parts, make_inline_runner, make_worker
 from active_workflow.engine.scheduler import Transition
@@ -73,11 +73,6 @@ class Host:
                 self.store.prepare()
                 self._clock = StoreClock(self.store.now(), fixed=self._given_clock)
             return self._clock
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether anything has been asked of the store."""
-        return self._clock is not None
 
     def now(self) -> int:
         """Give the store's time in microseconds."""
@@ -186,6 +181,7 @@ _hosts: "weakref.WeakSet[Host]" = weakref.WeakSet()
 
 
 def _after_fork() -> None:
+    notifier.after_fork()
     for host in list(_hosts):
         host.after_fork()
 

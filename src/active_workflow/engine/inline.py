@@ -28,6 +28,8 @@ class InlineRunner:
             for call in calls:
                 scheduler.report(self._caller.call(call), self.driver.now())
             made += len(calls)
+            if calls:
+                scheduler.hint()  # a step may have started others
             if not calls and self._idle():
                 return made
         raise RuntimeError("the work never ends: is there a retry without a delay?")

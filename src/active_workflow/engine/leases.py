@@ -9,6 +9,9 @@ from active_workflow.store.base import Claimed
 MOST_CLAIMED = 200
 """No claim asks for more executions than this."""
 
+SHORTEST_PAUSE = 5_000
+"""Microseconds after a claim that got nothing: our clock may be a little ahead of the store's."""
+
 Serves = Callable[[Execution], str | None]
 
 
@@ -42,7 +45,8 @@ class Claims:
             self.due_at = now
             return
         later = now + self._poll_interval
-        self.due_at = later if answer.next_due is None else max(now, min(later, answer.next_due))
+        soonest = now if answer.executions else now + SHORTEST_PAUSE
+        self.due_at = later if answer.next_due is None else max(soonest, min(later, answer.next_due))
 
     def hint(self, at: int) -> None:
         """Something will be due at an instant, as far as is known here."""

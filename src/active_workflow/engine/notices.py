@@ -1,13 +1,14 @@
 """Tells this process's subscribers of what was recorded."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from active_workflow.core.notices import Notice, notices
 from active_workflow.core.snapshot import Execution
 from active_workflow.dsl.durations import MICROSECOND, as_datetime
 from active_workflow.dsl.step_view import error_info
 from active_workflow.engine.notifier import Event, Notifier, Subscriber
+from active_workflow.errors import ConfigurationError
 from active_workflow.store.serializer import Serializer
 
 notifier = Notifier()
@@ -29,6 +30,8 @@ def subscribe(pattern: str, subscriber: Subscriber | None = None) -> Any:
     Returns:
         A function that ends the subscription; as a decorator, the function itself.
     """
+    if not isinstance(cast("object", pattern), str):
+        raise ConfigurationError(f'subscribe: {pattern!r} is no pattern; write "active_workflow.step.*"')
     if subscriber is not None:
         return notifier.subscribe(pattern, subscriber)
 
@@ -52,11 +55,12 @@ def _events(
 ) -> Iterator[Event]:
     for before, after in transitions:
         for notice in notices(before, after, now):
-            yield _event(notice, serializer)
+            yield _event(notice, after, serializer)
 
 
-def _event(notice: Notice, serializer: Serializer) -> Event:
+def _event(notice: Notice, x: Execution, serializer: Serializer) -> Event:
     error = notice.error
+    failed_in = notice.step if notice.step is not None or x.ending is None else x.ending.step
     return Event(
         name=notice.name,
         execution_id=notice.execution_id,
@@ -65,6 +69,6 @@ def _event(notice: Notice, serializer: Serializer) -> Event:
         attempt=notice.attempt,
         at=as_datetime(notice.at),
         duration=None if notice.duration is None else notice.duration * MICROSECOND,
-        error=None if error is None else error_info(error, notice.step, serializer),
+        error=None if error is None else error_info(error, failed_in, serializer),
         payload=None if notice.payload is None else serializer.load(notice.payload),
     )

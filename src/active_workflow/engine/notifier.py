@@ -4,7 +4,7 @@ import fnmatch
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ class Notifier:
                 self._lock.wait_for(lambda: bool(self._waiting))
                 make_events = self._waiting.popleft()
                 self._busy = True
-            for event in make_events():
+            for event in _made(make_events):
                 self._tell(event)
 
     def _tell(self, event: Event) -> None:
@@ -114,10 +114,18 @@ class Notifier:
             if fnmatch.fnmatchcase(event.name, pattern):
                 try:
                     subscriber(event)
-                except Exception:
+                except BaseException:  # SystemExit and the like too: the others are still to be told
                     logger.exception("a subscriber to %s failed; the workflow is not touched", pattern)
 
     def _warn(self) -> None:
         if not self._warned:
             self._warned = True
             logger.warning("a subscriber is far behind: the oldest events are lost; the store has the record")
+
+
+def _made(make_events: Callable[[], Iterable[Event]]) -> Iterator[Event]:
+    """Make events; ones that can't be made (a payload that today's code can't read) end nothing."""
+    try:
+        yield from make_events()
+    except Exception:
+        logger.exception("events could not be made and are lost; the store has the record")

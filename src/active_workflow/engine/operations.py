@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from active_workflow.core.events import CancelRequested, Event, Paused, Resumed, RetryRequested
+from active_workflow.core.outside import known_step
 from active_workflow.core.snapshot import Execution as Snapshot
 from active_workflow.core.states import Phase, State
 from active_workflow.dsl.durations import Duration, parse_duration
 from active_workflow.dsl.steps import StepName, step_name
 from active_workflow.engine.hosting import Host
 from active_workflow.engine.lookups import Lookups
-from active_workflow.engine.payloads import Payloads
+from active_workflow.engine.payloads import COMPLETION, SIGNAL, Payloads, check_items
 from active_workflow.store.base import Heartbeat
 
 PRUNED_AT_ONCE = 1000
@@ -53,6 +54,7 @@ class Operations(Lookups):
 
     def complete_many(self, completions: Sequence[Mapping[str, Any]]) -> list[bool]:
         """Complete external steps, many in one commit; each item has the arguments of ``complete_step``."""
+        check_items(completions, COMPLETION)
         events = [
             (
                 item["execution_id"],
@@ -98,10 +100,17 @@ class Operations(Lookups):
         return self._tell(execution_id, self._payloads.extended(step_name(step), by))
 
     def heartbeat(self, execution_id: str, step: StepName, *, details: Any = None) -> bool:
-        """Record a sign of life of a waiting external step; False when it does not wait."""
+        """Record a sign of life of a waiting external step; False when it does not wait.
+
+        Raises:
+            ExecutionNotFound, UnknownStep: There is no such execution, or its plan has no such step.
+        """
         self._host.now()
         text = None if details is None else self.serializer.dump(details)
-        return self._host.store.touch([Heartbeat(execution_id, step_name(step), text)])[0]
+        if self._host.store.touch([Heartbeat(execution_id, step_name(step), text)])[0]:
+            return True
+        known_step(self.load(execution_id), step_name(step))
+        return False
 
     def signal(
         self, execution_id: str, name: StepName, payload: Any = None, *, idempotency_key: str | None = None
@@ -119,6 +128,7 @@ class Operations(Lookups):
 
     def signal_many(self, signals: Sequence[Mapping[str, Any]]) -> list[bool]:
         """Send signals, many in one commit; each item has the arguments of ``signal``."""
+        check_items(signals, SIGNAL)
         events = [
             (
                 item["execution_id"],

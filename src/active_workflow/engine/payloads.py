@@ -2,14 +2,32 @@
 
 import random
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from active_workflow.core.events import Completed, Event, Extended, Rejected, Resolved, Signalled
 from active_workflow.core.snapshot import Failure
 from active_workflow.dsl.durations import Duration, parse_duration
+from active_workflow.dsl.where import listed
 from active_workflow.engine.failures import LONGEST_MESSAGE, storable
 from active_workflow.errors import ConfigurationError
 from active_workflow.store.serializer import Serializer
+
+COMPLETION = ("execution_id", "step", "payload", "idempotency_key", "correlation_id")
+SIGNAL = ("execution_id", "name", "payload", "idempotency_key")
+"""What an item of ``complete_many`` and of ``signal_many`` may have; it needs the first two."""
+
+
+def check_items(items: Sequence[Mapping[str, Any]], known: Sequence[str]) -> None:
+    """Raise ConfigurationError for an item that lacks something or has what is not known; say which one."""
+    for number, item in enumerate(items):
+        missing = [name for name in known[:2] if name not in item]
+        unknown = [name for name in item if name not in known]
+        if missing or unknown:
+            trouble = f"lacks {listed(missing)}" if missing else f"has {listed(unknown)}"
+            raise ConfigurationError(
+                f"item {number} {trouble}; an item has {listed(known)}. Nothing was sent"
+            )
 
 
 class Payloads:
@@ -36,14 +54,14 @@ class Payloads:
         key: str | None,
         correlation_id: str | None,
     ) -> Event:
-        """An external step's failure."""
+        """An external step's failure; one without a key gets one of its own, like a signal."""
         error = Failure(
             type=error_class,
             message=storable(message, LONGEST_MESSAGE),
             names=(error_class,),
             details=None if details is None else self._serializer.dump(details),
         )
-        return Rejected(step, error, key, correlation_id, random.random())
+        return Rejected(step, error, key or _own_key(), correlation_id, random.random())
 
     def extended(self, step: str, by: Duration) -> Event:
         """A longer wait."""
@@ -51,7 +69,7 @@ class Payloads:
 
     def signalled(self, name: str, payload: Any, key: str | None) -> Event:
         """A signal. One without a key gets one of its own, so that sending it once can't record it twice."""
-        return Signalled(name, self._serializer.dump(payload), key or f"~{secrets.token_hex(8)}")
+        return Signalled(name, self._serializer.dump(payload), key or _own_key())
 
     def resolved(self, step: str, *, landed: bool | None, skip: bool, undone: bool, result: Any) -> Event:
         """An operator's word on a step; raises ConfigurationError unless exactly one thing is said."""
@@ -65,3 +83,8 @@ class Payloads:
             patch = {key: self._serializer.dump(value) for key, value in result.items()}
         text = None if result is None else self._serializer.dump(result)
         return Resolved(step, landed, skip, undone, text, patch)
+
+
+def _own_key() -> str:
+    """Give a key that nobody else has: with it, a commit of unknown outcome can be tried again safely."""
+    return f"~{secrets.token_hex(8)}"

@@ -84,13 +84,15 @@ def _from_pyproject() -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path.resolve()} can't be read: {error}") from error
     table = tool.get("active_workflow", {})
+    _refuse_unknown("[tool.active_workflow]", table)
+    return dict(table)
+
+
+def _refuse_unknown(where: str, table: Mapping[str, Any]) -> None:
     unknown = table.keys() - _NAMES - {"store"}
     if unknown:
         known = ", ".join(sorted(_NAMES | {"store"}))
-        raise ConfigurationError(
-            f"[tool.active_workflow]: unknown {', '.join(sorted(unknown))}; known: {known}"
-        )
-    return dict(table)
+        raise ConfigurationError(f"{where}: unknown {', '.join(sorted(unknown))}; known: {known}")
 
 
 def _from_django() -> dict[str, Any]:
@@ -99,7 +101,9 @@ def _from_django() -> dict[str, Any]:
     settings = getattr(conf, "settings", None)
     if settings is None or not settings.configured:
         return {}
-    return {name.lower(): value for name, value in getattr(settings, "ACTIVE_WORKFLOW", {}).items()}
+    table = {name.lower(): value for name, value in getattr(settings, "ACTIVE_WORKFLOW", {}).items()}
+    _refuse_unknown("ACTIVE_WORKFLOW in Django's settings", table)
+    return table
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -1,11 +1,11 @@
 """Makes executions of what callers give to ``start``, and inserts them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from active_workflow.core.commands import RunStep
+from active_workflow.core.commands import Decide, RunStep
 from active_workflow.core.events import Started
 from active_workflow.core.machine import apply, begun
 from active_workflow.core.ready import due_at, next_commands
@@ -24,10 +24,23 @@ KEY_REUSES = ("never", "failed", "terminal")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The worker of this process that takes new executions over at once, and for how long (microseconds)."""
+    """The worker of this process that takes new executions over at once.
+
+    Attributes:
+        name: The worker's.
+        lease: For how long, microseconds.
+        queues: Whose steps it runs; None is all.
+    """
 
     name: str
     lease: int
+    queues: Collection[str] | None = None
+
+    def serves(self, execution: Execution, now: int) -> bool:
+        """Tell whether what is to be done first belongs to its queues."""
+        plans = execution.plan.by_name
+        first = [plans[c.step] for c in next_commands(execution, now) if isinstance(c, RunStep | Decide)]
+        return self.queues is None or all(plan.queue in self.queues for plan in first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ class Starter:
 
 
 def _new(execution: Execution, key_reuse: str, now: int, owner: Owner | None) -> NewExecution:
-    if owner is None or execution.run_at > now:
+    if owner is None or execution.run_at > now or not owner.serves(execution, now):
         return NewExecution(execution, key_reuse, due_at=due_at(execution))
     taken = _first_steps_started(execution.evolve(token=1), now)
     return NewExecution(taken, key_reuse, owner.name, owner.lease, due_at(taken))

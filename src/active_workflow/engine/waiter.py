@@ -29,14 +29,14 @@ class Waiter:
 
     def __init__(self, states: Callable[[list[str]], Mapping[str, State]]) -> None:
         self._states = states
-        self._awaited: dict[str, list[Future[State]]] = {}
+        self._awaited: dict[str, list[Future[State | None]]] = {}
         self._lock = threading.Condition()
         self._look = False
         self._thread: threading.Thread | None = None
 
-    def wait_for(self, id: str) -> "Future[State]":
-        """Give a future of the state in which an execution comes to rest."""
-        future: Future[State] = Future()
+    def wait_for(self, id: str) -> "Future[State | None]":
+        """Give a future of the state in which an execution comes to rest; None: it was deleted."""
+        future: Future[State | None] = Future()
         with self._lock:
             self._awaited.setdefault(id, []).append(future)
             self._look = True
@@ -46,7 +46,7 @@ class Waiter:
             self._lock.notify_all()
         return future
 
-    def forget(self, id: str, future: "Future[State]") -> None:
+    def forget(self, id: str, future: "Future[State | None]") -> None:
         """Wait no longer."""
         with self._lock:
             futures = self._awaited.get(id, [])
@@ -61,9 +61,9 @@ class Waiter:
         if awaited:
             self._tell({x.id: x.state for x in recorded if x.id in awaited})
 
-    def _tell(self, states: Mapping[str, State]) -> None:
+    def _tell(self, states: Mapping[str, State | None]) -> None:
         for id, state in states.items():
-            if is_settled(state):
+            if state is None or is_settled(state):
                 with self._lock:
                     futures = self._awaited.pop(id, [])
                 for future in futures:
@@ -95,10 +95,10 @@ class Waiter:
             states = self._states(ids)
         except StoreError:
             return  # it is asked again; who waits has a time limit of its own
-        self._tell(states)
+        self._tell({id: states.get(id) for id in ids})
 
 
-def _complete(future: "Future[State]", state: State) -> None:
+def _complete(future: "Future[State | None]", state: State | None) -> None:
     try:
         future.set_result(state)
     except InvalidStateError:

@@ -98,25 +98,37 @@ class Worker:
 
     def _run(self) -> None:
         while not self._over():
-            self._take_messages()
             try:
-                calls = self._driver.turn()
-                self._failures = 0
-            except StoreUnavailable as error:
+                self._work()
+            except Exception:
                 self._failures += 1
-                logger.warning("the store does not answer, trying again: %s", error)
-                calls = self._scheduler.calls()
-            except StoreError:
-                self._failures += 1
-                logger.exception("worker %s can't go on as it is; it tries again", self.name)
-                calls = self._scheduler.calls()
-            self._log_faults()
-            self.pool.submit(calls)
-            self._stop_expired()
+                logger.exception("worker %s met an error that should not happen and begins anew", self.name)
+                self._give_up()
+        if self._abandoned:
+            self._give_up()
         self._drained.set()
 
+    def _work(self) -> None:
+        self._take_messages()
+        try:
+            calls = self._driver.turn()
+            self._failures = 0
+        except StoreUnavailable as error:
+            self._failures += 1
+            logger.warning("the store does not answer, trying again: %s", error)
+            calls = self._scheduler.calls()
+        except StoreError:
+            self._failures += 1
+            logger.exception("worker %s can't go on as it is; it tries again", self.name)
+            calls = self._scheduler.calls()
+        self._log_faults()
+        self.pool.submit(calls)
+        self._stop_expired()
+
     def _over(self) -> bool:
-        return self._abandoned or (self._scheduler.draining and not self._scheduler.held)
+        if self._abandoned:
+            return True
+        return self._scheduler.draining and not self._scheduler.held and self._inbox.empty()
 
     def _take_messages(self) -> None:
         try:
@@ -154,7 +166,10 @@ class Worker:
             self._scheduler.report(not_called(call), self._clock.now())
 
     def _abandon(self) -> None:
+        """The grace time is over: one more turn records what is known, then the leases are given up."""
         self._abandoned = True
+
+    def _give_up(self) -> None:
         try:
             self._driver.give_up()
         except StoreError as error:

@@ -40,6 +40,7 @@ class ReserveStock(Task):
 
 class Checkout(
     Workflow[Order],
+    name="DemoCheckout",  # a user's own Checkout must not meet it in the registry
     idempotency_key=lambda ctx: f"checkout:{ctx.order_id}",
     defaults={"retry": Retry(max=5, backoff="exponential", first_delay="200ms", jitter=True)},
     timeout="30m",

@@ -1,6 +1,7 @@
 """Connections: each wait on one has an end, and none is used after a fork."""
 
 import os
+import re
 import select
 import threading
 import time
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+import psycopg.sql
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
@@ -18,6 +20,7 @@ from active_workflow.errors import StoreUnavailable
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
+_PARAMETER = re.compile(rb"\$([0-9]+)")
 _inherited: list[object] = []
 """Connections of a parent process: closing one here would end the parent's."""
 
@@ -35,6 +38,8 @@ class Link(psycopg.Connection[TupleRow]):
 
     until = float("inf")
     """When waiting ends, as ``time.monotonic`` tells it."""
+    ahead: bytes | None = None
+    """What is sent ahead of each statement in the same message, where a pooler keeps no settings for us."""
 
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
         """Wait for the server, as psycopg does, but not for ever."""
@@ -42,11 +47,25 @@ class Link(psycopg.Connection[TupleRow]):
 
     def rows(self, statement: bytes, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and give its rows."""
-        return self.raw.execute(statement, parameters).fetchall()
+        return self._run(statement, parameters).fetchall()
 
     def run(self, statement: bytes, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that gives no rows, or whose rows nobody wants."""
-        self.raw.execute(statement, parameters)
+        self._run(statement, parameters)
+
+    def _run(self, statement: bytes, parameters: Sequence[Any]) -> psycopg.Cursor[TupleRow]:
+        if self.ahead is None:
+            return self.raw.execute(statement, parameters)
+        cursor = psycopg.ClientCursor(self)
+        cursor.execute(self.ahead + self._with_literals(statement, parameters))
+        cursor.nextset()
+        return cursor
+
+    def _with_literals(self, statement: bytes, parameters: Sequence[Any]) -> bytes:
+        """Give a statement with its parameters written into it: a message of several takes none."""
+        return _PARAMETER.sub(
+            lambda found: psycopg.sql.Literal(parameters[int(found[1]) - 1]).as_bytes(self), statement
+        )
 
     def script(self, text: bytes) -> None:
         """Run several statements at once; they take no parameters."""

@@ -15,9 +15,17 @@ from active_workflow.store.postgres.failures import CONFLICTS, Error, first_line
 
 T = TypeVar("T")
 
-_PLANS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off -c plan_cache_mode=force_generic_plan"
-"""Every statement here goes through an index by id. A plan made while a table was small would read it whole
-for as long as the plan is kept; on these private connections that is ruled out."""
+_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""Every statement here goes through an index, row by row in its order, and is planned once. A plan made while
+a table was small would read it whole for as long as the plan is kept, and what the planner believes of a
+table that has just grown is wrong: on these private connections both are ruled out."""
 _KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -70,16 +78,18 @@ class Database:
         parameters = {**_KEEPALIVE, **self._parameters}
         parameters.setdefault("connect_timeout", max(int(min(left, self.options.timeout)), 2))
         parameters.setdefault("application_name", "active-workflow")
-        if self.options.prepare_threshold is not None:
-            wait = max(int(self.options.timeout * 800), 1)
-            own = f"{_PLANS} -c lock_timeout={wait}"
+        threshold = self.options.prepare_threshold
+        settings = {**_SETTINGS, "lock_timeout": str(max(int(self.options.timeout * 800), 1))}
+        if threshold is not None:
+            own = " ".join(f"-c {name}={value}" for name, value in settings.items())
             parameters["options"] = f"{own} {parameters.get('options') or ''}".strip()
         try:
-            link = Link.connect(
-                autocommit=True, prepare_threshold=self.options.prepare_threshold, **parameters
-            )
+            link = Link.connect(autocommit=True, prepare_threshold=threshold, **parameters)
         except psycopg.Error as error:
             raise CannotConnectError(f"{self.where}: {_why_not(error)}") from error
+        if threshold is None:
+            local = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+            link.ahead = f"SELECT {local};".encode()
         self._was_there = True
         self._on_connect()
         return link

@@ -8,7 +8,7 @@ import time
 from functools import cache
 from importlib import resources
 
-from psycopg.errors import DuplicateSchema, DuplicateTable, UndefinedTable, UniqueViolation
+from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, UndefinedTable, UniqueViolation
 
 from active_workflow.errors import SchemaError
 from active_workflow.store.postgres.connection import Link
@@ -83,6 +83,6 @@ def _make_guard(link: Link, names: Names) -> None:
             link.run(names.put_into(_TABLE))
             link.run(names.put_into(_GUARD))
             return
-        except (UniqueViolation, DuplicateTable, DuplicateSchema):
+        except (UniqueViolation, DuplicateTable, DuplicateObject, DuplicateSchema):
             time.sleep(0.02)
     raise SchemaError("the table of migrations can't be made: others make and remove it all the time")

@@ -93,6 +93,13 @@ class Connections:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Give a reading connection; all it reads is as of one moment."""
+        with self.glance() as reader:
+            reader.execute("BEGIN")
+            yield reader
+
+    @contextmanager
+    def glance(self) -> Iterator[sqlite3.Connection]:
+        """Give a reading connection for a single statement, which needs no transaction around it."""
         self._check_fork()
         with translated(self.path):
             if self._writer is None:
@@ -100,7 +107,6 @@ class Connections:
                     self._ready()
             reader = self._take_reader()
             try:
-                reader.execute("BEGIN")
                 yield reader
             finally:
                 if reader.in_transaction:

@@ -107,9 +107,10 @@ class SqliteStore:
     def claim(self, request: ClaimRequest) -> Claimed:
         """Take leases on what is due. Where nothing is, nothing is written and no lock is taken."""
         now = self.now()
-        with self._db.read() as reader:
-            if request.limit <= 0 or not leasing.due(reader, request, now):
-                return Claimed((), leasing.next_due(reader, request), now)
+        with self._db.glance() as reader:
+            next_due = leasing.next_due(reader, request)
+        if request.limit <= 0 or next_due is None or next_due > now:
+            return Claimed((), next_due, now)
         with self._db.write() as writer:
             now = self.now()
             ids = leasing.take(writer, request, now)

@@ -3,12 +3,15 @@
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from active_workflow.errors import StoreError
 
 INTERVAL = 0.01
 """Seconds between two looks."""
+LONGEST_TICK = 50_000_000
+"""Nanoseconds: by as much a file's time may lag behind."""
 _log = logging.getLogger("active_workflow.store")
 
 
@@ -47,13 +50,21 @@ class _Look:
         self._data_version = data_version
         self._hint = hint
         self._seen = self._stamp()
+        self._young = True
         self._version = data_version()
 
     def until(self, stop: threading.Event) -> None:
+        """Look until told to stop.
+
+        A file's time moves in ticks of some milliseconds, and the log is overwritten from its start now and
+        then: a second change within a tick shows in neither time nor size. So a stamp is trusted only once it
+        is older than any tick.
+        """
         while not stop.wait(INTERVAL):
             stamp = self._stamp()
-            if stamp != self._seen:
+            if stamp != self._seen or self._young:
                 self._seen = stamp
+                self._young = time.time_ns() - stamp[0] < LONGEST_TICK
                 self._ask()
 
     def _ask(self) -> None:

@@ -93,9 +93,12 @@ def _check_undo(record: Record, call: Call, ledger: Ledger) -> None:
     known = ledger.runs.get(key) or call.step in record.resolved or step.run.attempts
     demand(known, 7, f"{call}: the step was never called")
     demand(not any(other.run.running for other in row.steps.values()), 7, f"{call}: a step still runs")
+    others = [other.name for other in row.steps.values() if other.undo.running and other.name != call.step]
+    demand(not others, 7, f"{call}: the undo of {others} is not over")
     place = record.order.index(call.step) if call.step in record.order else -1
     demand(place >= 0, 7, f"{call}: the step has no outcome")
-    for name in record.order[place + 1 :]:
+    later = record.order[place + 1 :] if call.attempt == 1 else ()  # one that has begun is brought to an end
+    for name in later:
         demand(_is_behind(row.steps[name], plan_compensates=row.plan.by_name[name].compensates), 7,
                f"{call}: {name} was recorded later and is not undone yet")  # fmt: skip
     undos = (CallKind.UNDO, call.step)

@@ -36,6 +36,8 @@ class Cluster:
         self._plague = world.chance(0.1)  # one process, a step that kills it, and slow bystanders
         if self._plague:
             self._code.shortest = SECOND
+            world.slots = (4,)
+            self._code.deaths = world.faults.rate = 0.0
         self._hosts: list[Process | None] = [None] * (
             1 if self._plague else world.random.choice((1, 2, 2, 3))
         )
@@ -47,7 +49,7 @@ class Cluster:
         for number in range(5 if self._plague else world.random.choice((1, 2, 3, 5))):
             at = START + world.random.randrange(TROUBLE // 10 if self._plague else TROUBLE // 2)
             world.timeline.at(at, partial(self._start, f"x{number}"))
-        for _ in range(world.random.choice((0, 2, 5, 10))):
+        for _ in range(0 if self._plague else world.random.choice((0, 2, 5, 10))):
             world.timeline.at(START + world.random.randrange(TROUBLE), self._strike)
         world.timeline.at(START + TROUBLE, self._calm)
 
@@ -121,12 +123,12 @@ class Cluster:
             item = NewExecution(x, lease_owner=process.name, lease=LEASE, due_at=due_at(x))
         else:
             process, item = None, NewExecution(x, due_at=due_at(x))
-        if (self._plague and not self._code.poisoned) or world.chance(0.06):
+        if not self._code.poisoned and (self._plague or world.chance(0.06)):
             called = [step.name for step in plan.steps if step.kind.calls]
             if called:
                 self._code.poison(id, world.random.choice(called))
         self._callers.accompany(x)
-        self._insert(item, process, now + LEASE)
+        self._insert(item, process, LEASE + (now if process is None else process.now()))
 
     def _insert(self, item: NewExecution, process: Process | None, good_until: int) -> None:
         world = self.world
@@ -137,7 +139,7 @@ class Cluster:
             world.timeline.after(SECOND, lambda: self._insert(item, None, 0))
             return
         if process is not None and process.alive:
-            process.tell(lambda: process.scheduler.adopt(item.execution, good_until, world.timeline.now))
+            process.tell(lambda: process.scheduler.adopt(item.execution, good_until, process.now()))
 
     # --- The calm after the storm -------------------------------------------------------------------
 
@@ -162,7 +164,9 @@ class Cluster:
         world.timeline.after(4 * SECOND, self._tend)
 
     def _poison_alone_fails(self) -> None:
-        """What shares a process with a killer pays nothing for it."""
+        """What shares a process with a killer pays nothing for it, where nothing else kills processes."""
+        if not self._plague:
+            return
         poisoned = {id for id, _ in self._code.poisoned}
         for record in self.world.judge.records.values():
             ending = record.row.ending

@@ -120,8 +120,8 @@ class FaultyStore:
         def act() -> Claimed:
             answer = self._store.claim(request)
             self._world.judge.claimed(request, answer)
-            if answer.executions and self._world.faults.dawdles():
-                self._wait(self._world.faults.delay())  # an earlier owner may still be about
+            if answer.executions and (dawdle := self._world.faults.dawdle()):
+                self._wait(dawdle)  # an earlier owner may still be about
             return answer
 
         return self._try("claim", act)

@@ -173,8 +173,6 @@ class Story:
             told.append(f"signals {[signal.number for signal in after.signals]}")
         return ", ".join(told)
 
-    __format__ = object.__format__
-
 
 def _of_step(step: Step) -> str:
     told = f"{step.name} {step.state} #{step.run.attempts}"

@@ -44,11 +44,12 @@ class Process:
         self._world = world
         self._code = code
         self._on_end = on_end
-        self._slots = world.random.choice((1, 2, 4, 4))
+        self._skew = world.random.choice((0, 0, -30 * MILLISECOND, 30 * MILLISECOND))
+        self._slots = world.random.choice(world.slots)
         settings = WorkerSettings(name, LEASE, 2 * SECOND, self._slots, queues)
         self.scheduler = Scheduler(settings, self._serves, world.random.random)
         store = FaultyStore(world, self)
-        self._driver = Driver(self.scheduler, store, lambda: world.timeline.now, self._recorded)
+        self._driver = Driver(self.scheduler, store, self.now, self._recorded)
         self._inbox: list[Callable[[], None]] = []
         self._queue: deque[Call] = deque()
         self._running: dict[Call, Entry] = {}
@@ -59,6 +60,10 @@ class Process:
         self._failures = 0
         self._deadline: int | None = None
         self.wake(0)
+
+    def now(self) -> int:
+        """Give the store's time as well as it is known here."""
+        return self._world.timeline.now + self._skew
 
     # --- What befalls it ----------------------------------------------------------------------------
 
@@ -118,12 +123,12 @@ class Process:
         self._fill_slots()
 
     def _report(self, report: Report) -> None:
-        self.tell(lambda: self.scheduler.report(report, self._world.timeline.now))
+        self.tell(lambda: self.scheduler.report(report, self.now()))
 
     def _fill_slots(self) -> None:
         while self._queue and len(self._running) < self._slots and self.alive:
             call = self._queue.popleft()
-            if call.begin(self._world.timeline.now):
+            if call.begin(self.now()):
                 self._running[call] = self._code.begin(self, call)
             else:
                 self._report(not_called(call))
@@ -173,7 +178,7 @@ class Process:
 
     def _stop_expired(self) -> None:
         world = self._world
-        for call in self.scheduler.expired(world.timeline.now):
+        for call in self.scheduler.expired(self.now()):
             entry = self._running.get(call)
             stops = world.chance(0.5)
             if stops and entry is not None:
@@ -190,7 +195,7 @@ class Process:
         if self._failures:
             self.wake(min(SLOWEST_RETRY, 50 * MILLISECOND * 2 ** min(self._failures, 10)))
             return
-        now = self._world.timeline.now
+        now = self.now()
         at = now if self._inbox else self.scheduler.wake_at(now)
         if at is not None:
             self.wake(max(at - now, self._world.up_to(2 * MILLISECOND)))
@@ -212,7 +217,7 @@ class Process:
     def _begin_drain(self) -> None:
         self.scheduler.drain()
         while self._queue:
-            self.scheduler.report(not_called(self._queue.popleft()), self._world.timeline.now)
+            self.scheduler.report(not_called(self._queue.popleft()), self.now())
 
     def _serves(self, execution: Execution) -> str | None:
         return "its code is not here" if execution.plan.hash in self.lacks else None

@@ -51,6 +51,7 @@ class UserCode:
     Attributes:
         initiated: Told of each effect of an external step (or undo): its partner begins to work.
         poisoned: The steps that kill whatever process calls them.
+        deaths: The share of calls that kill their process for no reason.
         shortest: No other call takes less time than this, microseconds.
     """
 
@@ -59,7 +60,7 @@ class UserCode:
         self._world = world
         self._tempers: dict[tuple[str, str, bool], str] = {}
         self._numbers = count(1)
-        self._deaths = world.random.choice((0.0, 0.0, 0.03, 0.1))
+        self.deaths = world.random.choice((0.0, 0.0, 0.03, 0.1))
         self.initiated: Callable[[Call], None] = lambda _: None
         self.poisoned: set[tuple[str, str]] = set()
         self.shortest = 0
@@ -86,7 +87,7 @@ class UserCode:
         world, call = self._world, entry.call
         temper = self._temper(call)
         duration = self._duration(call, temper)
-        if temper == POISON or (not world.quiet and world.chance(self._deaths)):
+        if temper == POISON or (not world.quiet and world.chance(self.deaths)):
             effect_at = world.random.randrange(duration + 1)
             if world.chance(0.5):
                 host.later(effect_at, lambda: self._take_effect(entry))

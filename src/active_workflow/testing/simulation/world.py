@@ -27,7 +27,8 @@ class Faults:
         self._random = random
         self.rate = random.choice((0.0, 0.05, 0.1, 0.2, 0.3))
         self._deaths = random.choice((0.0, 0.1, 1.0))
-        self._longest = random.choice((20 * MILLISECOND, SECOND, 2 * LEASE))
+        self._dawdlers = random.choice((0.0, 0.2, 0.8))
+        self._longest = random.choice((20 * MILLISECOND, SECOND, 2 * LEASE, 2 * LEASE))
 
     def draw(self) -> str | None:
         """Give what goes wrong with the next call, if anything does."""
@@ -38,9 +39,11 @@ class Faults:
             return None
         return fault
 
-    def dawdles(self) -> bool:
-        """Tell whether a process is slow to go on after a claim."""
-        return self.rate > 0 and self._random.random() < self.rate
+    def dawdle(self) -> int:
+        """Give how long a process takes to go on after a claim, microseconds; mostly no time at all."""
+        if self.rate == 0 or self._random.random() >= self._dawdlers:
+            return 0
+        return self._random.randrange(LEASE)
 
     def delay(self) -> int:
         """Give how long a slow call takes, microseconds."""
@@ -62,6 +65,7 @@ class World:
         self.ledger = Ledger()
         self.faults = Faults(self.random)
         self.quiet = False
+        self.slots: tuple[int, ...] = (1, 2, 4)
         self.trace: list[tuple[int, str, tuple[object, ...]]] | None = [] if traced else None
         self.judge = Judge(self.ledger, self.timeline, self.log)
 

@@ -1,14 +1,15 @@
 -- name: commit
 -- All changes of a batch, each of them whole or not at all, in one statement and one commit.
 -- The guards are columns of the batch, not constants, and everything else starts from what the update
--- returned: nothing is ever joined back to the batch. A due time is written only to a row that nobody holds,
--- or whose holder gives it up. Others are told at most once, and only if there is something for them: a row
--- came due or ended, or it was changed behind its owner's back.
+-- returned: nothing is ever joined back to the batch. (json, not jsonb: it is read once, and not kept.)
+-- A due time is written only to a row that nobody holds, or whose holder gives it up. Others are told at most
+-- once, and only if there is something for them: a row came due or ended, or it was changed by somebody else
+-- than its owner.
 WITH batch AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset($1::jsonb) AS t(
+  SELECT * FROM json_to_recordset($1::json) AS t(
     id text, revision bigint, token bigint, release boolean, due_at bigint, queue text, state text, active text,
-    marks text, seq bigint, started_at bigint, completed_at bigint, steps jsonb, received jsonb, taken jsonb,
-    children jsonb)),
+    marks text, seq bigint, started_at bigint, completed_at bigint, steps json, received json, taken json,
+    children json)),
 moved AS (
   UPDATE aw_executions e
      SET queue = t.queue, state = t.state, active = t.active, marks = t.marks, seq = t.seq,
@@ -28,7 +29,7 @@ stepped AS (
     waiting_since, timeout_at, correlation_id, heartbeat_at, heartbeat, story)
   SELECT m.id, s.name, s.position, s.state, s.seq, s.attempts, s.result, s.patch, s.error, s.started_at,
          s.finished_at, s.waiting_since, s.timeout_at, s.correlation_id, s.heartbeat_at, s.heartbeat, s.story
-    FROM moved m CROSS JOIN LATERAL jsonb_to_recordset(m.steps) AS s(
+    FROM moved m CROSS JOIN LATERAL json_to_recordset(m.steps) AS s(
       name text, position int, state text, seq bigint, attempts bigint, result text, patch text, error text,
       started_at bigint, finished_at bigint, waiting_since bigint, timeout_at bigint, correlation_id text,
       heartbeat_at bigint, heartbeat text, story text)
@@ -50,12 +51,12 @@ stepped AS (
 signalled AS (
   INSERT INTO aw_signals (execution_id, number, name, payload, key, received_at)
   SELECT m.id, g.number, g.name, g.payload, g.key, g.received_at
-    FROM moved m CROSS JOIN LATERAL jsonb_to_recordset(m.received) AS g(
+    FROM moved m CROSS JOIN LATERAL json_to_recordset(m.received) AS g(
       number bigint, name text, payload text, key text, received_at bigint)
    WHERE m.received IS NOT NULL),
 taken AS (
   UPDATE aw_signals g SET taken = true
-    FROM moved m CROSS JOIN LATERAL jsonb_array_elements_text(m.taken) AS n(number)
+    FROM moved m CROSS JOIN LATERAL json_array_elements_text(m.taken) AS n(number)
    WHERE m.taken IS NOT NULL AND g.execution_id = m.id AND g.number = n.number::bigint),
 born AS (
   INSERT INTO aw_executions (
@@ -64,7 +65,7 @@ born AS (
   SELECT c.id, c.workflow, c.version, c.plan, c.parent_id, c.key, c.input, c.input_hash, c.tags, c.created_at,
          c.run_at, c.format, c.queue, c.state, c.active, c.marks, c.seq, c.started_at, c.completed_at,
          c.revision, c.token, c.due_at
-    FROM moved m CROSS JOIN LATERAL jsonb_to_recordset(m.children) AS c(
+    FROM moved m CROSS JOIN LATERAL json_to_recordset(m.children) AS c(
       id text, workflow text, version text, plan text, parent_id text, key text, input text, input_hash text,
       tags jsonb, created_at bigint, run_at bigint, format int, queue text, state text, active text, marks text,
       seq bigint, started_at bigint, completed_at bigint, revision bigint, token bigint, due_at bigint)

@@ -1,7 +1,7 @@
 -- name: insert_plans
 -- A plan's hash says what it is: whoever comes first writes it.
 INSERT INTO aw_plans (hash, workflow, body)
-SELECT hash, workflow, body FROM jsonb_to_recordset($1::jsonb) AS t(hash text, workflow text, body text)
+SELECT hash, workflow, body FROM json_to_recordset($1::json) AS t(hash text, workflow text, body text)
  ORDER BY hash
 ON CONFLICT (hash) DO NOTHING;
 
@@ -10,11 +10,11 @@ ON CONFLICT (hash) DO NOTHING;
 -- An id that exists, or a key that somebody takes at this very moment, is an error of uniqueness; the caller
 -- then settles who gets what. Keys are taken in order, so that two batches can't wait for each other.
 WITH batch AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset($1::jsonb) AS t(
+  SELECT * FROM json_to_recordset($1::json) AS t(
     id text, workflow text, version text, plan text, parent_id text, key text, input text, input_hash text,
     tags jsonb, created_at bigint, run_at bigint, format int, queue text, state text, active text, marks text,
     seq bigint, started_at bigint, completed_at bigint, revision bigint, token bigint, due_at bigint,
-    lease_owner text, lease bigint, new_key text, steps jsonb, signals jsonb)),
+    lease_owner text, lease bigint, new_key text, steps json, signals json)),
 clock AS MATERIALIZED (
   SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now),
 held AS MATERIALIZED (
@@ -36,7 +36,7 @@ stepped AS (
     waiting_since, timeout_at, correlation_id, heartbeat_at, heartbeat, story)
   SELECT t.id, s.name, s.position, s.state, s.seq, s.attempts, s.result, s.patch, s.error, s.started_at,
          s.finished_at, s.waiting_since, s.timeout_at, s.correlation_id, s.heartbeat_at, s.heartbeat, s.story
-    FROM batch t CROSS JOIN LATERAL jsonb_to_recordset(t.steps) AS s(
+    FROM batch t CROSS JOIN LATERAL json_to_recordset(t.steps) AS s(
       name text, position int, state text, seq bigint, attempts bigint, result text, patch text, error text,
       started_at bigint, finished_at bigint, waiting_since bigint, timeout_at bigint, correlation_id text,
       heartbeat_at bigint, heartbeat text, story text)
@@ -44,7 +44,7 @@ stepped AS (
 signalled AS (
   INSERT INTO aw_signals (execution_id, number, name, payload, key, received_at)
   SELECT t.id, g.number, g.name, g.payload, g.key, g.received_at
-    FROM batch t CROSS JOIN LATERAL jsonb_to_recordset(t.signals) AS g(
+    FROM batch t CROSS JOIN LATERAL json_to_recordset(t.signals) AS g(
       number bigint, name text, payload text, key text, received_at bigint)
    WHERE NOT EXISTS (SELECT FROM held))
 SELECT EXISTS (SELECT FROM held), (

@@ -1,0 +1,214 @@
+"""The pool: slots in threads for ``def``, one loop for ``async def``; what is taken back, stopped, closed."""
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from queue import SimpleQueue
+
+import pytest
+
+from active_workflow.core.events import Returned
+from active_workflow.engine.call import Report
+from active_workflow.engine.pool import Loop, Pool, Threads
+
+PATIENCE = 10
+
+
+class Fake:
+    """Stands for a call; the pool only passes it on."""
+
+    def __init__(self, name, *, is_async=False):
+        self.name = name
+        self.is_async = is_async
+
+    def report(self):
+        return Report(self, Returned(self.name, 1))
+
+
+@pytest.fixture
+def reports():
+    return SimpleQueue()
+
+
+@pytest.fixture
+def make_pool(reports):
+    pools = []
+
+    def make(size=2, *, call=Fake.report, call_async=None, loop=None):
+        async def at_once(call):
+            return call.report()
+
+        pool = Pool(
+            size,
+            "test-pool",
+            is_async=lambda call: call.is_async,
+            call=call,
+            call_async=call_async or at_once,
+            report=reports.put,
+            loop=loop,
+        )
+        pools.append(pool)
+        return pool
+
+    yield make
+    for pool in pools:
+        pool.close()
+
+
+def taken(reports, count):
+    return {reports.get(timeout=PATIENCE).call.name for _ in range(count)}
+
+
+def test_every_call_is_made_and_reported(make_pool, reports):
+    pool = make_pool(3)
+    pool.submit([Fake(n, is_async=n % 2 == 0) for n in range(50)])
+
+    assert taken(reports, 50) == set(range(50))
+    assert reports.empty()
+
+
+def test_no_more_threads_than_slots_and_no_more_than_are_needed(make_pool, reports):
+    seen = set()
+    go = threading.Event()
+
+    def call(fake):
+        seen.add(threading.current_thread().name)
+        go.wait(PATIENCE)
+        return fake.report()
+
+    pool = make_pool(3, call=call)
+    before = threading.active_count()
+    pool.submit([Fake(0)])
+    assert threading.active_count() == before + 1
+    pool.submit([Fake(n) for n in range(1, 10)])
+    assert threading.active_count() == before + 3
+    go.set()
+
+    assert taken(reports, 10) == set(range(10))
+    assert seen == {"test-pool-1", "test-pool-2", "test-pool-3"}
+
+
+def test_an_idle_thread_is_used_again():
+    threads = Threads(5, "reused")
+    names = []
+    done = threading.Semaphore(0)
+
+    def job():
+        names.append(threading.current_thread().name)
+        done.release()
+
+    for _ in range(5):
+        threads.submit(job)
+        assert done.acquire(timeout=PATIENCE)
+        while threads._idle._value == 0:  # until the thread is idle again
+            pass
+    threads.close()
+
+    assert set(names) == {"reused-1"}
+
+
+def test_what_no_thread_has_begun_is_taken_back_and_not_made(make_pool, reports):
+    begun, go = threading.Event(), threading.Event()
+
+    def call(fake):
+        begun.set()
+        go.wait(PATIENCE)
+        return fake.report()
+
+    pool = make_pool(1, call=call)
+    fakes = [Fake(n) for n in range(5)]
+    pool.submit(fakes)
+    assert begun.wait(PATIENCE)
+    assert pool.take_back() == fakes[1:]
+    go.set()
+
+    assert taken(reports, 1) == {0}
+    assert pool.take_back() == []
+    assert reports.empty()
+
+
+def test_a_thread_can_t_be_stopped_and_a_task_is_cancelled(make_pool, reports):
+    begun = threading.Event()
+
+    async def call_async(fake):
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return Report(fake, Returned("cancelled", 1))
+
+    pool = make_pool(call_async=call_async)
+    fake = Fake("task", is_async=True)
+    pool.submit([fake])
+    assert begun.wait(PATIENCE)
+    assert pool.stop(Fake("thread")) is False
+    assert pool.stop(fake) is True
+
+    assert reports.get(timeout=PATIENCE).event.step == "cancelled"
+    assert pool.stop(fake) is True  # once it is over that is no harm
+
+
+def test_closing_cancels_the_tasks_and_ends_the_threads(make_pool, reports):
+    begun = threading.Event()
+    cancelled = Future()
+
+    async def call_async(fake):
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set_result(True)
+
+    pool = make_pool(call_async=call_async)
+    before = threading.active_count()
+    pool.submit([Fake("thread"), Fake("task", is_async=True)])
+    assert begun.wait(PATIENCE)
+    pool.close()
+
+    assert cancelled.result(PATIENCE)
+    for thread in threading.enumerate():
+        if thread.name.startswith("test-pool"):
+            thread.join(PATIENCE)
+    assert threading.active_count() == before
+
+
+def test_no_loop_is_made_where_nothing_is_async(make_pool, reports):
+    pool = make_pool()
+    pool.submit([Fake(1)])
+    assert taken(reports, 1) == {1}
+
+    assert not [t for t in threading.enumerate() if t.name == "test-pool-loop"]
+
+
+def test_a_loop_of_the_caller_is_used_and_left_running(make_pool, reports):
+    async def main():
+        loops = []
+
+        async def call_async(fake):
+            loops.append(asyncio.get_running_loop())
+            return fake.report()
+
+        pool = make_pool(call_async=call_async, loop=asyncio.get_running_loop())
+        pool.submit([Fake(1, is_async=True)])
+        await asyncio.to_thread(reports.get, timeout=PATIENCE)
+        pool.close()
+        await asyncio.sleep(0)
+        return loops == [asyncio.get_running_loop()]
+
+    assert asyncio.run(main())
+
+
+def test_a_thread_awaits_on_the_loop():
+    loop = Loop("test-loop")
+
+    async def answer():
+        return threading.current_thread().name
+
+    assert loop.wait_for(answer()) == "test-loop"
+    with pytest.raises(ValueError, match="no"):
+        loop.wait_for(_raises())
+    loop.close()
+
+
+async def _raises():
+    raise ValueError("no")

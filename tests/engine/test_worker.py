@@ -1,0 +1,167 @@
+"""The worker's thread: what the store does to it, and that nothing ends it but a drain."""
+
+import threading
+
+import pytest
+
+import active_workflow as aw
+from active_workflow.engine.outside import Deliverer
+from active_workflow.errors import StoreError, StoreUnavailable, UnknownCommit
+from active_workflow.store.memory import MemoryStore
+
+
+class Faulty(MemoryStore):
+    """A store whose calls raise what they are told to, before or after they have done what they do."""
+
+    def __init__(self):
+        super().__init__()
+        self.faults = {}
+
+    def fail(self, name, *errors, after=False):
+        self.faults[name] = [list(errors), after]
+
+    def __getattribute__(self, name):
+        value = super().__getattribute__(name)
+        faults = super().__getattribute__("__dict__").get("faults", {})
+        if name not in faults:
+            return value
+
+        def faulty(*args, **kwargs):
+            errors, after = faults[name]
+            error = errors.pop(0) if errors else None
+            if error is not None and not after:
+                raise error
+            answer = value(*args, **kwargs)
+            if error is not None:
+                raise error
+            return answer
+
+        return faulty
+
+
+class WorkerFlow(aw.Workflow):
+    one = aw.task(lambda ctx: ran.append((ctx.execution_id, "one")))
+    two = aw.task(lambda ctx: ran.append((ctx.execution_id, "two")))
+    approval = aw.wait_for_signal(when=lambda ctx: ctx.get("waits"))
+
+
+ran = []
+
+
+@pytest.fixture
+def store():
+    ran.clear()
+    return Faulty()
+
+
+@pytest.fixture
+def engine(store):
+    engine = aw.Engine(store, poll_interval="20ms", lease="600ms", concurrency=4)
+    yield engine
+    store.faults.clear()
+    engine.close()
+
+
+@pytest.mark.parametrize("call", ["commit", "claim", "renew", "states"])
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("not now"), StoreError("not at all")], ids=["busy", "broken"]
+)
+def test_a_store_that_fails_for_a_while_is_tried_again(engine, store, call, error):
+    engine.start_worker()
+    store.fail(call, error, error)
+    executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(150)])
+
+    assert {x.wait(20).state.value for x in executions} == {"completed"}
+    assert len(ran) == len(set(ran)) == 300
+
+
+@pytest.mark.parametrize("call", ["commit", "claim"])
+def test_an_error_that_is_none_of_a_store_s_ends_no_worker(engine, store, call, caplog):
+    engine.start_worker()
+    store.fail(call, RuntimeError("a bug"))
+    executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(150)])
+
+    assert {x.wait(20).state.value for x in executions} == {"completed"}
+    assert "a bug" in caplog.text
+
+
+def test_a_commit_that_landed_without_saying_so_is_not_done_again(engine, store):
+    engine.start_worker()
+    store.fail("commit", *[UnknownCommit("cut")] * 5, after=True)
+    executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(20)])
+
+    assert {x.wait(20).state.value for x in executions} == {"completed"}
+    assert len(ran) == len(set(ran)) == 40
+    assert all(step.attempts == 1 for x in executions for step in list(x.steps.values())[:2])
+
+
+def test_draining_ends_its_threads(store):
+    before = set(threading.enumerate())
+    engine = aw.Engine(store)
+    engine.start(WorkerFlow, {}).wait(20)
+    assert engine.drain() is True
+    engine.close()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name != "active-workflow-waiter":
+            thread.join(10)
+
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert left <= {"active-workflow-waiter", "active-workflow-notices"}
+
+
+def test_an_idle_worker_asks_the_store_no_more_often_than_it_should():
+    store = MemoryStore()
+    engine = aw.Engine(store, poll_interval="50ms")
+    claims = []
+    claim = store.claim
+    store.claim = lambda request: (claims.append(1), claim(request))[1]
+    engine.start_worker()
+    threading.Event().wait(0.5)
+    engine.close()
+
+    assert 5 <= len(claims) <= 15
+
+
+# --- Callers from outside --------------------------------------------------------------------------------
+
+
+def test_a_call_from_outside_is_tried_again_when_it_is_refused_or_the_store_is_busy(engine, store):
+    execution = engine.start(WorkerFlow, {"waits": True})
+    with pytest.raises(aw.WaitTimeout):
+        execution.wait(0.1)
+    store.fail("commit", StoreUnavailable("not now"), StoreUnavailable("not now"))
+    assert engine.signal(execution.id, "approval", 1) is True
+
+    assert execution.wait(20).state == "completed"
+
+
+def test_a_call_from_outside_gives_up_at_its_deadline(engine, store, monkeypatch):
+    monkeypatch.setattr("active_workflow.engine.outside.DEADLINE", 0.05)
+    execution = engine.start(WorkerFlow, {"waits": True}, tags={})
+    store.fail("load", *[StoreUnavailable("not now")] * 100)
+    with pytest.raises(StoreUnavailable):
+        engine.signal(execution.id, "approval", 1)
+    store.faults.clear()
+    assert execution.refresh().ctx == {"waits": True}
+
+
+def test_many_signals_of_many_threads_all_count_once(engine):
+    class Counting(aw.Workflow):
+        a = aw.wait_for_signal("ping")
+        b = aw.wait_for_signal("ping")
+        c = aw.wait_for_signal("ping")
+        d = aw.wait_for_signal("ping")
+
+    execution = engine.start(Counting, {})
+    threads = [
+        threading.Thread(target=lambda n=n: engine.signal(execution.id, "ping", n, idempotency_key=str(n)))
+        for n in (0, 1, 2, 3) * 2
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert execution.wait(20).state == "completed"
+    assert sorted(execution.ctx[name] for name in "abcd") == [0, 1, 2, 3]
+    assert isinstance(engine._host.deliverer, Deliverer)
