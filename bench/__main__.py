@@ -1,6 +1,6 @@
-"""Runs benchmarks: ``python -m bench [sqlite] [parked]``; each prints a JSON line and keeps it in results/."""
+"""Runs benchmarks, all or the named ones; each prints a JSON line and keeps it in results/."""
 
-import datetime
+import datetime as dt
 import json
 import platform
 import sys
@@ -23,8 +23,8 @@ def main(names: list[str]) -> None:
         (RESULTS / f"{name}.json").write_text(line + "\n")
 
 
-def today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()
+def today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
 
 
 if __name__ == "__main__":

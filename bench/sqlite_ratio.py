@@ -54,10 +54,13 @@ def open_bare_rate(folder: Path, seconds: float) -> dict[str, float]:
 
 def engine_rates(file: Path, seconds: float) -> dict[str, float]:
     """Give steps/s with as many workflows as last so long, and the latency of one on an idle engine."""
-    with aw.Engine(f"sqlite:///{file}", concurrency=8) as engine:
-        warm_up, _ = drain(engine, file, 500)
+    url = f"sqlite:///{file}"
+    with aw.Engine(url, embedded=False) as starter, aw.Engine(url, concurrency=8) as engine:
+        start(starter, 500)
+        warm_up = drain(engine, file)
         count = int(500 / warm_up * seconds * 1.3) + 500
-        spent, started = drain(engine, file, count)
+        started = start(starter, count)
+        spent = drain(engine, file)
         latencies = sorted(one_latency(engine) for _ in range(200))
     return {
         "workflows": count,
@@ -69,17 +72,25 @@ def engine_rates(file: Path, seconds: float) -> dict[str, float]:
     }
 
 
-def drain(engine: aw.Engine, file: Path, count: int) -> tuple[float, float]:
-    """Run so many workflows; give the seconds from first start to last end, and those of the starts."""
+def start(engine: aw.Engine, count: int) -> float:
+    """Start so many workflows, a thousand in a call; give the seconds that took."""
     began = time.perf_counter()
     for first in range(0, count, 1000):
         engine.start_many(FiveSteps, [{"n": n} for n in range(first, min(count, first + 1000))])
-    started = time.perf_counter() - began
+    return time.perf_counter() - began
+
+
+def drain(engine: aw.Engine, file: Path) -> float:
+    """Have a worker run what was started, and give the seconds until all of it is completed."""
     observer = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    began = time.perf_counter()
+    engine.start_worker()
     while observer.execute(UNFINISHED).fetchone()[0]:
         time.sleep(0.02)
+    spent = time.perf_counter() - began
+    engine.drain()
     observer.close()
-    return time.perf_counter() - began, started
+    return spent
 
 
 UNFINISHED = "SELECT EXISTS (SELECT 1 FROM aw_executions WHERE state <> 'completed')"

@@ -10,6 +10,7 @@ import pytest
 from active_workflow.core.events import Returned
 from active_workflow.engine.call import Report
 from active_workflow.engine.pool import Loop, Pool, Threads
+from tests.semantics.until import until
 
 PATIENCE = 10
 
@@ -100,8 +101,7 @@ def test_an_idle_thread_is_used_again():
     for _ in range(5):
         threads.submit(job)
         assert done.acquire(timeout=PATIENCE)
-        while threads._idle._value == 0:  # until the thread is idle again
-            pass
+        until(lambda: threads._idle)
     threads.close()
 
     assert set(names) == {"reused-1"}

@@ -165,3 +165,26 @@ def test_many_signals_of_many_threads_all_count_once(engine):
     assert execution.wait(20).state == "completed"
     assert sorted(execution.ctx[name] for name in "abcd") == [0, 1, 2, 3]
     assert isinstance(engine._host.deliverer, Deliverer)
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["landed", "lost"])
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_start_whose_commit_is_of_unknown_outcome_starts_one(store, after, key):
+    engine = aw.Engine(store, embedded=False)
+    store.fail("insert", UnknownCommit("cut"), after=after)
+    execution = engine.start(WorkerFlow, {}, idempotency_key=key)
+
+    assert [x.id for x in engine.find()] == [execution.id]
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_a_signal_whose_commit_is_of_unknown_outcome_counts_once_and_says_so(store, landed):
+    engine = aw.Engine(store, embedded=False)
+    execution = engine.start(WorkerFlow, {"waits": True})
+    engine.run_until_idle()
+    store.fail("commit", UnknownCommit("cut"), after=landed)
+    assert engine.signal(execution.id, "approval", 1, idempotency_key="k") is True
+    assert engine.signal(execution.id, "approval", 1, idempotency_key="k") is False
+    engine.run_until_idle()
+
+    assert execution.refresh().state == "completed"

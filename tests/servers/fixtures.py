@@ -29,3 +29,14 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """The URL of an empty database: one for all tests, emptied before each, for making one costs 8 MB."""
     return postgres_server.empty_database()
+
+
+@pytest.fixture
+def prepared_postgres_url(postgres_url: str) -> str:
+    """The URL of a database with the library's tables, all of them empty."""
+    from active_workflow.store import open_store  # noqa: PLC0415 - others need the server alone
+
+    store = open_store(postgres_url)
+    store.prepare()
+    store.close()
+    return postgres_url

@@ -28,7 +28,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import FaultProxy
 from tests.store.postgres_help import HOUR, claim, insert, signal_once, sql, terminate_all, until
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_what_the_database_took_back_is_tried_again(store: PostgresStore) -> Non
             raise error
         return len(link.rows(b"SELECT 1"))
 
-    assert store._db.call(act, commits=True) == 1
+    assert store._db.call(act, once=True) == 1
 
 
 def test_batches_in_opposite_order_both_go_through(store: PostgresStore) -> None:

@@ -4,6 +4,7 @@ Each test looks at what the server itself counted: how often a table was read wh
 fetched through indexes.
 """
 
+import random
 import threading
 from collections.abc import Iterator
 
@@ -11,13 +12,14 @@ import psycopg
 import pytest
 
 from active_workflow.core.snapshot import Execution
-from active_workflow.store.base import Heartbeat, Lease, NewExecution, Query
+from active_workflow.store.base import ClaimRequest, Heartbeat, Lease, NewExecution, Query
 from active_workflow.store.postgres.database import Options
 from active_workflow.store.postgres.store import PostgresStore
 from active_workflow.testing.store_contract.builders import (
     completed,
     ended,
     execution,
+    make_plan,
     outside,
     owned,
     signalled,
@@ -27,7 +29,7 @@ from active_workflow.testing.store_contract.builders import (
 )
 from tests.store.postgres_help import HOUR, claim, insert, sql, until
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 TABLES = ("aw_executions", "aw_steps", "aw_signals", "aw_keys")
 BATCH = 50
@@ -121,6 +123,40 @@ def test_a_claim_costs_the_same_however_many_wait(store: PostgresStore, postgres
     store.close()
     until(lambda: counters(postgres_url)["aw_executions"][1] > before, 5)
     assert counters(postgres_url)["aw_executions"][1] - before <= 20 * 4
+
+
+def test_a_backlog_of_others_costs_a_claim_nothing(store: PostgresStore, postgres_url: str) -> None:
+    plans = [make_plan("Other"), make_plan(queue="slow")]
+    store.insert(
+        [NewExecution(execution(f"o{n}", plan=plans[n % 2]), due_at=n) for n in range(PARKED)]
+        + [NewExecution(execution("mine"), due_at=PARKED)]
+    )
+    store.close()
+    before = counters(postgres_url)["aw_executions"][1]
+    request = ClaimRequest("w1", 10, HOUR, workflows=["Checkout"], queues=["default"])
+    assert [it.id for it in store.claim(request).executions] == ["mine"]
+    for _ in range(19):
+        assert list(store.claim(request).executions) == []
+    store.close()
+    until(lambda: counters(postgres_url)["aw_executions"][1] > before, 5)
+    assert counters(postgres_url)["aw_executions"][1] - before <= 20 * 8
+
+
+def test_many_kinds_are_claimed_in_one_order(store: PostgresStore) -> None:
+    plans = [make_plan(f"Flow{n % 3}", queue=f"q{n % 5}") for n in range(15)]
+    due = random.Random(7).sample(range(1_000), 150)
+    store.insert(
+        [NewExecution(execution(f"x{at:03}", plan=plans[n % 15]), due_at=at) for n, at in enumerate(due)]
+    )
+    wanted = [f"x{at:03}" for at in sorted(due)]
+    got: list[str] = []
+    while found := store.claim(ClaimRequest("w1", 7, HOUR)):
+        if not found.executions:
+            break
+        got += [it.id for it in found.executions]
+        if len(got) < len(wanted):
+            assert found.next_due == sorted(due)[len(got)]
+    assert got == wanted
 
 
 def test_most_commits_touch_no_index(postgres_url: str) -> None:

@@ -43,13 +43,14 @@ class Call:
         execution: What was recorded when it started: the ctx the step sees.
         tenure: How long it may still begin.
         called_at: When a slot began it (monotonic-based store time), None while it waits for one.
+        ended_at: When its code had ended: the report may wait for a commit before it is taken.
         stopping: Whether its time is over and it was told to stop.
         over: Whether its code has ended, so that its slot is free.
         decided: Whether the step's condition has said yes, in this attempt or an earlier one.
     """
 
     __slots__ = (
-        *("attempt", "called_at", "decided", "execution", "id", "key", "kind"),
+        *("attempt", "called_at", "decided", "ended_at", "execution", "id", "key", "kind"),
         *("over", "step", "stopping", "tenure", "token"),
     )
 
@@ -66,6 +67,7 @@ class Call:
         self.execution = execution
         self.tenure = tenure
         self.called_at: int | None = None
+        self.ended_at: int | None = None
         self.stopping = False
         self.over = False
         self.decided = kind is CallKind.RUN and bool(execution.step(step).decided)

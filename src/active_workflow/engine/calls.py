@@ -88,6 +88,7 @@ class Caller:
             coroutine.send(None)
         except StopIteration as stop:
             event: Event = stop.value
+            call.ended_at = self._now()
             return Report(call, event)
         raise AssertionError("a call in a thread never suspends")
 

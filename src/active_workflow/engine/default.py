@@ -4,6 +4,8 @@ import atexit
 import logging
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Unpack
 
 from active_workflow.core.states import State
@@ -47,6 +49,26 @@ def use(engine: Engine) -> Engine:
     for old in replaced:
         old.close()
     return engine
+
+
+@contextmanager
+def stand_in(engine: Engine) -> Iterator[Engine]:
+    """Have an engine be the one of this process for a while; the one it stands in for stays open.
+
+    What is configured meanwhile is closed in the end, the engine given here is not.
+    """
+    with _lock:
+        before, _engines[:] = list(_engines), [engine]
+        set_client(engine)
+    try:
+        yield engine
+    finally:
+        with _lock:
+            meanwhile = [one for one in _engines if one is not engine]
+            _engines[:] = before
+            set_client(before[0] if before else None)
+        for one in meanwhile:
+            one.close()
 
 
 def configured_engine() -> Engine | None:

@@ -10,7 +10,7 @@ from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at
 from active_workflow.core.snapshot import Execution
 from active_workflow.engine.scheduler import Transition
-from active_workflow.errors import DataRejected, ExecutionNotFound, StoreUnavailable
+from active_workflow.errors import DataRejected, ExecutionNotFound, StoreUnavailable, UnknownCommit
 from active_workflow.store.base import Store, Verdict
 
 DEADLINE = 15.0
@@ -50,6 +50,7 @@ class Deliverer:
             StoreUnavailable: The deadline is over; each event is either recorded or safe to send again.
         """
         answers: dict[int, Transition] = {}
+        doubted: dict[str, Transition] = {}
         left = list(enumerate(events))
         deadline = time.monotonic() + DEADLINE
         tries = 0
@@ -58,7 +59,7 @@ class Deliverer:
                 self._pause(tries, deadline)
             tries += 1
             try:
-                done = self._deliver_once(left)
+                done = self._deliver_once(left, doubted)
             except StoreUnavailable:
                 if time.monotonic() > deadline:
                     raise
@@ -67,8 +68,16 @@ class Deliverer:
             left = [(number, item) for number, item in left if number not in done]
         return [answers[number] for number in range(len(events))]
 
-    def _deliver_once(self, left: Sequence[tuple[int, tuple[str, Event]]]) -> dict[int, Transition]:
-        """Try all events that are left, and give those that are done with."""
+    def _deliver_once(
+        self, left: Sequence[tuple[int, tuple[str, Event]]], doubted: dict[str, Transition]
+    ) -> dict[int, Transition]:
+        """Try all events that are left, and give those that are done with.
+
+        Args:
+            left: Each with its number.
+            doubted: Transitions whose commit was of unknown outcome, by execution: what is found to have
+                landed is not a repeat.
+        """
         first: dict[str, tuple[int, Event]] = {}
         for number, (id, event) in left:
             first.setdefault(id, (number, event))
@@ -84,6 +93,10 @@ class Deliverer:
         numbers: list[int] = []
         for id, (number, event) in first.items():
             before = found[id]
+            if (doubt := doubted.pop(id, None)) is not None and _is_same(before, doubt[1]):
+                done[number] = doubt
+                self._on_recorded([doubt])
+                continue
             after = apply(before, event, now)
             if after is before:
                 done[number] = (before, before)
@@ -91,7 +104,11 @@ class Deliverer:
             changes.append(change_between(before, after, due_at=due_at(after)))
             numbers.append(number)
         if changes:
-            self._commit(changes, numbers, found, done)
+            try:
+                self._commit(changes, numbers, found, done)
+            except UnknownCommit:
+                doubted.update({change.id: (found[change.id], change.after) for change in changes})
+                raise
         return done
 
     def _commit(
@@ -116,3 +133,8 @@ class Deliverer:
         if time.monotonic() > deadline:
             raise StoreUnavailable(f"could not be recorded within {DEADLINE:g} s: send it again")
         time.sleep(random.uniform(0, min(0.001 * 2**tries, 0.1)))
+
+
+def _is_same(found: Execution, expected: Execution) -> bool:
+    """Tell whether what was found is what was to be written, whoever may have claimed it since."""
+    return found.evolve(token=expected.token) == expected

@@ -39,7 +39,7 @@ class Outstanding:
         self._pace.in_use -= 1
         self._limits.set(call, None)
         if call.called_at is not None:
-            self._pace.measure(now - call.called_at)
+            self._pace.measure((now if call.ended_at is None else call.ended_at) - call.called_at)
         return True
 
     def expired(self, now: int) -> list[Call]:

@@ -23,12 +23,14 @@ class Threads:
         self._name = name
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._idle = threading.Semaphore(0)
+        self._idle: list[None] = []  # one entry for each thread that waits; append and pop are atomic
 
     def submit(self, job: Job) -> None:
         """Have a job done by the next free thread."""
         self._jobs.put(job)
-        if not self._idle.acquire(blocking=False) and len(self._threads) < self._size:
+        if self._idle:
+            self._idle.pop()
+        elif len(self._threads) < self._size:
             number = len(self._threads) + 1
             thread = threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
             self._threads.append(thread)
@@ -54,7 +56,7 @@ class Threads:
             if job is None:
                 return
             job()
-            self._idle.release()
+            self._idle.append(None)
 
 
 class Loop:

@@ -15,7 +15,7 @@ from active_workflow.dsl.context import encode
 from active_workflow.dsl.program import Program
 from active_workflow.dsl.starting import prepare_start
 from active_workflow.engine.ids import new_execution_id
-from active_workflow.errors import ConfigurationError, IdempotencyConflict
+from active_workflow.errors import ConfigurationError, IdempotencyConflict, UnknownCommit
 from active_workflow.store.base import Inserted, NewExecution, Store
 from active_workflow.store.serializer import Serializer, canonical
 
@@ -98,11 +98,18 @@ class Starter:
         executions = [self._execution(program, one, options, now) for one in given]
         new = [_new(execution, reuse, now, owner) for execution in executions]
         skip = options.on_conflict == "skip"
-        answers = self._store.insert(new, skip_conflicts=skip)
+        answers = self._insert(new, skip_conflicts=skip)
         conflicts = _conflicts(new, answers)
         if conflicts and not skip:
             raise _conflict_error(conflicts)
         return [_accepted(item, answer, owner) for item, answer in zip(new, answers, strict=True)]
+
+    def _insert(self, new: Sequence[NewExecution], *, skip_conflicts: bool) -> Sequence[Inserted]:
+        """Insert them; after a commit of unknown outcome again: those that landed are answered by id."""
+        try:
+            return self._store.insert(new, skip_conflicts=skip_conflicts)
+        except UnknownCommit:
+            return self._store.insert(new, skip_conflicts=skip_conflicts)
 
     def _execution(self, program: Program, given: object, options: StartOptions, now: int) -> Execution:
         prepared = prepare_start(program, given, options)

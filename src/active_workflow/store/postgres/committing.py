@@ -60,7 +60,7 @@ class Committer:
             tokens: dict[str | None, int] = dict(link.rows(self._names["commit"], parameters))
             return {id: token for id, token in tokens.items() if id is not None}
 
-        return self._database.call(act, rows=len(batch), commits=True)
+        return self._database.call(act, rows=len(batch), once=True)
 
     def _guards(self, ids: Sequence[str]) -> Mapping[str, tuple[int, int]]:
         """Give what these rows have now: asked after the commit, so after all that it waited for."""

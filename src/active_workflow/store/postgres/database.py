@@ -2,16 +2,16 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from active_workflow.errors import ConfigurationError, StoreUnavailable, UnknownCommit
+from active_workflow.errors import ConfigurationError, StoreError, UnknownCommit
 from active_workflow.store.postgres.connection import CannotConnectError, Link, Pool
-from active_workflow.store.postgres.failures import CONFLICTS, Error, first_line, is_lost, translate
+from active_workflow.store.postgres.failures import CONFLICTS, first_line, is_lost, translate
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ _KEEPALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+_CHANGING_TABLES = 3600.0
+"""Seconds that a migration may take: a new index on a large table takes minutes."""
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 
@@ -99,7 +101,8 @@ class Database:
         act: Callable[[Link], T],
         *,
         rows: int = 0,
-        commits: bool = False,
+        once: bool = False,
+        adds: bool = False,
         reserved: bool = False,
     ) -> T:
         """Do something on a connection, and again where that is safe, until the deadline.
@@ -107,8 +110,9 @@ class Database:
         Args:
             act: What to do: one statement, or a transaction of its own.
             rows: How many rows it writes; each gives a little more time.
-            commits: Whether doing it twice is not the same as once: then a connection that breaks under way
-                is an ``UnknownCommit``.
+            once: Whether doing it twice is not the same as once: if the connection breaks under way, it is
+                not done again.
+            adds: Whether it matters to the caller if it happened, should the connection have broken.
             reserved: Whether to use the connection that is kept free for leases.
 
         Raises:
@@ -119,24 +123,31 @@ class Database:
         """
         until = time.monotonic() + self.options.timeout + rows / 1000
         pool = self._reserved if reserved else self._pool
+        lost = False  # whether something was sent, and nobody knows what became of it
         for pause in _pauses():
             try:
                 with pool.lend(until) as link:
                     return act(link)
-            except CannotConnectError:
-                if not self._was_there or time.monotonic() + pause > until:
-                    raise
-            except CONFLICTS as error:
-                if time.monotonic() + pause > until:
-                    raise translate(error, self.where) from error
+            except CannotConnectError as error:
+                failure: StoreError = error
+                again = self._was_there
             except (psycopg.Error, UnicodeEncodeError) as error:
-                self._check_loss(error, commits=commits, again=time.monotonic() + pause < until)
+                failure = translate(error, self.where)
+                failure.__cause__ = error
+                lost = lost or is_lost(error)
+                again = isinstance(error, CONFLICTS) or (is_lost(error) and not once)
+            if not again or time.monotonic() + pause > until:
+                if lost and (once or adds):
+                    raise UnknownCommit(f"{failure} during a commit: read again") from failure
+                raise failure
             time.sleep(pause)
         raise AssertionError("the pauses have no end")
 
     def migrate(self, act: Callable[[Link], None]) -> None:
         """Do something that may take its time, such as changing tables, on a connection of its own."""
         link = self.connect(time.monotonic() + self.options.timeout)
+        link.until = time.monotonic() + _CHANGING_TABLES
+        link.ahead = None
         try:
             act(link)
         except psycopg.Error as error:
@@ -144,24 +155,13 @@ class Database:
         finally:
             link.close()
 
-    def _check_loss(self, error: Error, *, commits: bool, again: bool) -> None:
-        """Raise what an error means, unless the connection was merely lost and the call may be repeated."""
-        if not is_lost(error):
-            raise translate(error, self.where) from error
-        if commits:
-            raise UnknownCommit(
-                f"{self.where}: the connection broke during a commit ({first_line(error)}): read again"
-            ) from error
-        if not again:
-            raise StoreUnavailable(f"{self.where}: {first_line(error)}") from error
-
     def close(self) -> None:
         """Close what is open; the next call opens it anew."""
         self._pool.close()
         self._reserved.close()
 
 
-def _pauses() -> Any:
+def _pauses() -> Iterator[float]:
     """Give how long to wait before each further try: longer and longer, never quite the same."""
     number = 0
     while True:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import random
-import select
+import selectors
 import socket
 import threading
 import time
@@ -44,13 +44,16 @@ class Listener:
         self._origin = origin
         self._hint = hint
         self._ping = f"aw_ping_{os.urandom(8).hex()}"
+        self._pid = os.getpid()
         self._stopped = False
         self._waker, self._wakes = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="active_workflow-listen", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, and wait for that."""
+        """End the thread, and wait for that. In a forked child there is none: its parent's goes on."""
+        if self._pid != os.getpid():
+            return
         self._stopped = True
         with contextlib.suppress(OSError):
             self._waker.send(b".")
@@ -63,14 +66,14 @@ class Listener:
             try:
                 with contextlib.closing(self._connect()) as link:
                     if failures:
-                        self._hint()  # something may have been told in between
+                        self._tell()  # something may have been told in between
                     failures = 0
                     self._listen(link)
             except (StoreError, psycopg.Error, OSError) as error:
                 failures += 1
                 _log.debug("listening at %s failed, trying again: %s", self._database.where, error)
                 pause = min(0.1 * 2**failures, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
-                select.select([self._wakes], [], [], pause)
+                _wait_for([self._wakes.fileno()], pause)
         self._waker.close()
         self._wakes.close()
 
@@ -87,13 +90,13 @@ class Listener:
         heard = time.monotonic()
         while not self._stopped:
             until = heard + PING_EVERY if asked is None else asked + PATIENCE
-            select.select([link.fileno(), self._wakes.fileno()], [], [], max(until - time.monotonic(), 0))
+            _wait_for([link.fileno(), self._wakes.fileno()], max(until - time.monotonic(), 0))
             link.pgconn.consume_input()
             words = self._words(link)
             if words:
                 heard, asked = time.monotonic(), None
             if any(channel == self._channel and word != self._origin for channel, word in words):
-                self._hint()
+                self._tell()
             if not words and asked is None and time.monotonic() >= until:
                 asked = time.monotonic()
                 link.until = asked + PATIENCE
@@ -103,9 +106,23 @@ class Listener:
                     "what was said there was not heard: it is no good for listening"
                 )
 
+    def _tell(self) -> None:
+        try:
+            self._hint()
+        except Exception:  # noqa: BLE001 - whatever it is, it is the other side's
+            _log.exception("a hint of %s was not taken well; listening goes on", self._database.where)
+
     def _words(self, link: Link) -> list[tuple[str, str]]:
         """Give what has been heard: on which channel, and what."""
         words: list[tuple[str, str]] = []
         while (found := link.pgconn.notifies()) is not None:
             words.append((found.relname.decode(), found.extra.decode()))
         return words
+
+
+def _wait_for(descriptors: list[int], seconds: float) -> None:
+    """Wait until one of them has something to read. Not by ``select``: it takes no descriptor above 1023."""
+    with selectors.DefaultSelector() as selector:
+        for descriptor in descriptors:
+            selector.register(descriptor, selectors.EVENT_READ)
+        selector.select(seconds)

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from active_workflow.core.snapshot import Execution
+from active_workflow.core.states import State
 from active_workflow.errors import CorruptRow
 from active_workflow.store.base import Query
 from active_workflow.store.codec import corrupt, read_execution
@@ -98,6 +99,7 @@ def find(link: Link, names: Names, query: Query) -> list[str]:
         "after": query.after,
         "parent_id": query.parent_id,
         "states": write_ascii(list(query.states)) if query.states else None,
+        "live": True if query.states and not any(State(s).terminal for s in query.states) else None,
         "workflow": query.workflow,
         "since": query.since,
         "tags": write_ascii(dict(query.tags)) if query.tags else None,

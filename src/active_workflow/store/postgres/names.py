@@ -69,7 +69,7 @@ class Names:
             for line in kept
             if isinstance(line, str) or values[line[2]] is not None
         )
-        used = [key for key, value in values.items() if value is not None]
+        used = [key for key in values if re.search(rf"(?<!:):{key}\b", text)]
         for number, key in enumerate(used, 1):
             text = re.sub(rf"(?<!:):{key}\b", f"${number}", text)
         return text.encode(), [as_parameter(values[key]) for key in used]

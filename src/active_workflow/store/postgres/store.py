@@ -96,6 +96,7 @@ class PostgresStore:
         return self._db.call(
             lambda link: self._inserter.insert(link, new, self._given_time(), skip_conflicts=skip_conflicts),
             rows=len(new),
+            adds=True,
         )
 
     def commit(self, changes: Sequence[Change]) -> Sequence[Applied]:

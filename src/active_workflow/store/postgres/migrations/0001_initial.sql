@@ -51,8 +51,9 @@ CREATE TABLE aw_executions (
     ELSE false END)
 ) WITH (fillfactor = 60);
 
--- What a worker may claim: live rows that nobody holds. Its size follows the backlog, never the history.
-CREATE INDEX aw_executions_due ON aw_executions (due_at, id)
+-- What a worker may claim: live rows that nobody holds, kind by kind, so that a backlog of which it serves
+-- nothing costs it nothing. Its size follows the backlog, never the history.
+CREATE INDEX aw_executions_due ON aw_executions (workflow, queue, due_at, id)
   WHERE lease_until IS NULL AND due_at IS NOT NULL;
 
 -- Leases, to find those that ran out.
@@ -60,6 +61,10 @@ CREATE INDEX aw_executions_lease ON aw_executions (lease_until, id) WHERE lease_
 
 -- Listing, newest first.
 CREATE INDEX aw_executions_created ON aw_executions (created_at, id);
+
+-- Listing what is under way or stuck: it is looked for most, and there is little of it beside the history.
+-- (No index has the state itself: it moves often, and an update that moves an index's column is no HOT one.)
+CREATE INDEX aw_executions_live ON aw_executions (created_at, id) WHERE completed_at IS NULL;
 
 -- The children of an execution.
 CREATE INDEX aw_executions_parent ON aw_executions (parent_id, created_at, id) WHERE parent_id IS NOT NULL;

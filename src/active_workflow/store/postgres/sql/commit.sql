@@ -3,8 +3,8 @@
 -- The guards are columns of the batch, not constants, and everything else starts from what the update
 -- returned: nothing is ever joined back to the batch. (json, not jsonb: it is read once, and not kept.)
 -- A due time is written only to a row that nobody holds, or whose holder gives it up. Others are told at most
--- once, and only if there is something for them: a row came due or ended, or it was changed by somebody else
--- than its owner.
+-- once, and only if there is something for them: a row came due, ended or got stuck, or it was changed by
+-- somebody else than its owner.
 WITH batch AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::json) AS t(
     id text, revision bigint, token bigint, release boolean, due_at bigint, queue text, state text, active text,
@@ -22,6 +22,7 @@ moved AS (
    WHERE e.id = t.id AND e.revision = t.revision - 1 AND (t.token IS NULL OR e.token = t.token)
   RETURNING e.id, e.token, t.steps, t.received, t.taken, t.children,
             t.token IS NULL OR e.completed_at IS NOT NULL OR t.children IS NOT NULL
+            OR e.state IN ('blocked', 'paused', 'compensation_failed')
             OR e.lease_until IS NULL AND e.due_at IS NOT NULL AS tells),
 stepped AS (
   INSERT INTO aw_steps AS old (

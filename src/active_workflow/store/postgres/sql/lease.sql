@@ -1,16 +1,40 @@
 -- name: claim
 -- Takes leases on what is due, the longest due first, and tells when this request will find something next.
--- Rows that nobody holds and rows whose lease ran out are read from their two partial indexes in order; rows
--- that another claim has just locked are skipped. What comes next is looked for behind the last row taken.
-WITH clock AS MATERIALIZED (
+-- Rows that nobody holds are read from their partial index kind by kind: the backlog of a workflow or queue
+-- that this worker doesn't serve costs it one look at the index, not a look at each row. Where several kinds
+-- are served, `reach` tells how far into them this claim will get, so that no more rows are locked than are
+-- taken. Rows that another claim has just locked are skipped. What comes next is behind the last row taken.
+WITH RECURSIVE clock AS MATERIALIZED (
   SELECT coalesce($8::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now),
+kinds AS (
+  (SELECT workflow, queue FROM aw_executions
+    WHERE lease_until IS NULL AND due_at IS NOT NULL ORDER BY workflow, queue LIMIT 1)
+  UNION ALL
+  SELECT n.workflow, n.queue FROM kinds k CROSS JOIN LATERAL (
+    SELECT e.workflow, e.queue FROM aw_executions e
+     WHERE e.lease_until IS NULL AND e.due_at IS NOT NULL AND (e.workflow, e.queue) > (k.workflow, k.queue)
+     ORDER BY e.workflow, e.queue LIMIT 1) n),
+served AS MATERIALIZED (
+  SELECT workflow, queue FROM kinds
+   WHERE ($5::text[] IS NULL OR workflow = ANY ($5::text[])) AND ($6::text[] IS NULL OR queue = ANY ($6::text[]))),
+reach AS MATERIALIZED (
+  SELECT r.due_at, r.id FROM served s CROSS JOIN LATERAL (
+    SELECT e.due_at, e.id FROM aw_executions e
+     WHERE e.workflow = s.workflow AND e.queue = s.queue AND e.lease_until IS NULL AND e.due_at IS NOT NULL
+       AND e.due_at <= (SELECT now FROM clock) AND e.format <= $4::int
+       AND ($7::text[] IS NULL OR e.plan <> ALL ($7::text[]))
+     ORDER BY e.due_at, e.id LIMIT $2::bigint) r
+   WHERE (SELECT count(*) FROM served) > 1
+   ORDER BY r.due_at, r.id OFFSET greatest($2::bigint - 1, 0) LIMIT 1),
 fresh AS MATERIALIZED (
-  SELECT id, due_at AS at FROM aw_executions
-   WHERE lease_until IS NULL AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock) AND format <= $4::int
-     AND ($5::text[] IS NULL OR workflow = ANY ($5::text[]))
-     AND ($6::text[] IS NULL OR queue = ANY ($6::text[]))
-     AND ($7::text[] IS NULL OR plan <> ALL ($7::text[]))
-   ORDER BY due_at, id LIMIT $2::bigint FOR UPDATE SKIP LOCKED),
+  SELECT f.id, f.at FROM served s CROSS JOIN LATERAL (
+    SELECT e.id, e.due_at AS at FROM aw_executions e
+     WHERE e.workflow = s.workflow AND e.queue = s.queue AND e.lease_until IS NULL AND e.due_at IS NOT NULL
+       AND e.due_at <= (SELECT now FROM clock) AND e.format <= $4::int
+       AND (e.due_at, e.id) <= (coalesce((SELECT due_at FROM reach), 9223372036854775807),
+                                coalesce((SELECT id FROM reach), ''))
+       AND ($7::text[] IS NULL OR e.plan <> ALL ($7::text[]))
+     ORDER BY e.due_at, e.id LIMIT $2::bigint FOR UPDATE SKIP LOCKED) f),
 lapsed AS MATERIALIZED (
   SELECT id, lease_until AS at FROM aw_executions
    WHERE lease_until IS NOT NULL AND lease_until <= (SELECT now FROM clock) AND format <= $4::int
@@ -20,7 +44,7 @@ lapsed AS MATERIALIZED (
    ORDER BY lease_until, id LIMIT $2::bigint FOR UPDATE SKIP LOCKED),
 due AS MATERIALIZED (
   SELECT id, at, held FROM (
-    SELECT id, at, false AS held FROM fresh UNION ALL SELECT id, at, true FROM lapsed) both_kinds
+    SELECT id, at, false AS held FROM fresh UNION ALL SELECT id, at, true FROM lapsed) both_sorts
    ORDER BY at, id LIMIT $2::bigint),
 taken AS (
   UPDATE aw_executions e
@@ -31,15 +55,15 @@ SELECT id, token, at FROM taken
 UNION ALL
 SELECT NULL, (SELECT now FROM clock), least(
   CASE WHEN EXISTS (SELECT FROM due) THEN (SELECT now FROM clock) + $3::bigint END,
-  (SELECT due_at FROM aw_executions
-    WHERE lease_until IS NULL AND due_at IS NOT NULL AND format <= $4::int
-      AND (due_at, id) > (
-        coalesce((SELECT at FROM due WHERE NOT held ORDER BY at DESC, id DESC LIMIT 1), -9223372036854775808),
-        coalesce((SELECT id FROM due WHERE NOT held ORDER BY at DESC, id DESC LIMIT 1), ''))
-      AND ($5::text[] IS NULL OR workflow = ANY ($5::text[]))
-      AND ($6::text[] IS NULL OR queue = ANY ($6::text[]))
-      AND ($7::text[] IS NULL OR plan <> ALL ($7::text[]))
-    ORDER BY due_at, id LIMIT 1),
+  (SELECT min(n.due_at) FROM served s CROSS JOIN LATERAL (
+    SELECT e.due_at FROM aw_executions e
+     WHERE e.workflow = s.workflow AND e.queue = s.queue AND e.lease_until IS NULL AND e.due_at IS NOT NULL
+       AND e.format <= $4::int
+       AND (e.due_at, e.id) > (
+         coalesce((SELECT at FROM due WHERE NOT held ORDER BY at DESC, id DESC LIMIT 1), -9223372036854775808),
+         coalesce((SELECT id FROM due WHERE NOT held ORDER BY at DESC, id DESC LIMIT 1), ''))
+       AND ($7::text[] IS NULL OR e.plan <> ALL ($7::text[]))
+     ORDER BY e.due_at, e.id LIMIT 1) n),
   (SELECT lease_until FROM aw_executions
     WHERE lease_until IS NOT NULL AND format <= $4::int
       AND (lease_until, id) > (

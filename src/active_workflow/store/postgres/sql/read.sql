@@ -48,6 +48,7 @@ SELECT e.id FROM aw_executions e
  WHERE true
    AND e.parent_id = :parent_id::text                                                    -- if parent_id
    AND e.state = ANY (ARRAY(SELECT jsonb_array_elements_text(:states::jsonb)))           -- if states
+   AND e.completed_at IS NULL                                                            -- if live
    AND e.workflow = :workflow::text                                                      -- if workflow
    AND e.created_at >= :since::bigint                                                    -- if since
    AND e.tags @> :tags::jsonb                                                            -- if tags
