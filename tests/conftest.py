@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.fixtures import postgres_server, postgres_url, prepared_postgres_url  # noqa: F401 - for all
+from tests.servers.fixtures import (  # noqa: F401 - for all tests
+    postgres_proxy,
+    postgres_server,
+    postgres_url,
+    prepared_postgres_url,
+)
 from tests.services import MISSING
 
 TESTS = Path(__file__).parent

@@ -1,6 +1,7 @@
 """The waiter: told at once of what this process records, and asking the store for the rest."""
 
 import threading
+from dataclasses import dataclass
 from concurrent.futures import TimeoutError as FutureTimeout
 
 import pytest
@@ -30,10 +31,10 @@ class Store:
         return {id: self.states[id] for id in ids if id in self.states}
 
 
+@dataclass(frozen=True)
 class Recorded:
-    def __init__(self, id, state):
-        self.id = id
-        self.state = state
+    id: str
+    state: State
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_what_this_process_records_is_told_without_asking(waiter, store):
     assert not future.done()
     waiter.settle([Recorded("a", State.FAILED)])
 
-    assert future.result(PATIENCE) is State.FAILED
+    assert future.result(PATIENCE) == Recorded("a", State.FAILED)
 
 
 def test_what_others_record_is_found_by_asking_again(waiter, store):
@@ -99,7 +100,7 @@ def test_several_may_wait_for_one(waiter, store):
     futures = [waiter.wait_for("a") for _ in range(3)]
     waiter.settle([Recorded("a", State.COMPLETED)])
 
-    assert [future.result(PATIENCE) for future in futures] == [State.COMPLETED] * 3
+    assert [future.result(PATIENCE) for future in futures] == [Recorded("a", State.COMPLETED)] * 3
 
 
 def test_a_store_that_does_not_answer_is_asked_again(waiter, store):
@@ -114,7 +115,7 @@ def test_what_is_forgotten_is_asked_for_no_longer_and_the_thread_ends(waiter, st
     future, other = waiter.wait_for("a"), waiter.wait_for("a")
     waiter.forget("a", future)
     waiter.settle([Recorded("a", State.COMPLETED)])
-    assert other.result(PATIENCE) is State.COMPLETED
+    assert other.result(PATIENCE) == Recorded("a", State.COMPLETED)
     with pytest.raises(FutureTimeout):
         future.result(0)
     waiter.forget("a", future)  # twice is no harm
@@ -133,7 +134,7 @@ def test_a_future_that_was_cancelled_harms_nobody(waiter, store):
     gone.cancel()
     waiter.settle([Recorded("a", State.COMPLETED)])
 
-    assert kept.result(PATIENCE) is State.COMPLETED
+    assert kept.result(PATIENCE) == Recorded("a", State.COMPLETED)
 
 
 @pytest.mark.parametrize("state", State)

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.servers.postgres import MissingPostgresError, PostgresServer
+from tests.servers.proxy import FaultProxy
 from tests.services import missing
 
 
@@ -40,3 +41,11 @@ def prepared_postgres_url(postgres_url: str) -> str:
     store.prepare()
     store.close()
     return postgres_url
+
+
+@pytest.fixture
+def postgres_proxy(postgres_server: PostgresServer) -> Iterator[FaultProxy]:
+    """A proxy before the server, which breaks connections."""
+    proxy = FaultProxy(postgres_server.port)
+    yield proxy
+    proxy.close()

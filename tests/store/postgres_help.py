@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -10,6 +11,7 @@ from active_workflow.core.snapshot import Execution
 from active_workflow.errors import UnknownCommit
 from active_workflow.store.base import ClaimRequest, NewExecution, Store
 from active_workflow.testing.store_contract.builders import execution, outside, signalled
+from tests.servers.proxy import FaultProxy
 
 HOUR = 3_600_000_000
 
@@ -54,3 +56,8 @@ def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.01)
+
+
+def through(proxy: FaultProxy, url: str) -> str:
+    """The same database by way of a proxy, in plain text."""
+    return f"postgresql://postgres@127.0.0.1:{proxy.port}{urlsplit(url).path}?sslmode=disable"

@@ -11,7 +11,6 @@ from psycopg.errors import DeadlockDetected
 
 from active_workflow.errors import DataRejected, StoreUnavailable, UnknownCommit
 from active_workflow.store.base import Lease, NewExecution, Verdict
-from active_workflow.store.postgres import listening
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.database import Options
 from active_workflow.store.postgres.store import PostgresStore
@@ -26,7 +25,7 @@ from active_workflow.testing.store_contract.builders import (
 from active_workflow.testing.store_contract.races import at_once
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import FaultProxy
-from tests.store.postgres_help import HOUR, claim, insert, signal_once, sql, terminate_all, until
+from tests.store.postgres_help import HOUR, claim, insert, signal_once, sql, terminate_all, through, until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -40,18 +39,10 @@ def store(postgres_url: str) -> Iterator[PostgresStore]:
 
 
 @pytest.fixture
-def proxy(postgres_server: PostgresServer) -> Iterator[FaultProxy]:
-    proxy = FaultProxy(postgres_server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
-def behind_proxy(postgres_url: str, store: PostgresStore, proxy: FaultProxy) -> Iterator[PostgresStore]:
-    behind = PostgresStore(
-        f"{postgres_url.rpartition(':')[0]}:{proxy.port}/{postgres_url.rpartition('/')[2]}?sslmode=disable",
-        options=Options(timeout=1.0),
-    )
+def behind_proxy(
+    postgres_url: str, store: PostgresStore, postgres_proxy: FaultProxy
+) -> Iterator[PostgresStore]:
+    behind = PostgresStore(through(postgres_proxy, postgres_url), options=Options(timeout=1.0))
     yield behind
     behind.close()
 
@@ -121,51 +112,55 @@ def test_a_connection_that_ended_while_idle_is_not_used_again(
 # --- Commits of unknown outcome -------------------------------------------------------------------------
 
 
-def test_a_commit_that_was_cut_after_it_arrived(behind_proxy: PostgresStore, proxy: FaultProxy) -> None:
+def test_a_commit_that_was_cut_after_it_arrived(
+    behind_proxy: PostgresStore, postgres_proxy: FaultProxy
+) -> None:
     insert(behind_proxy, "x1")
     [it] = behind_proxy.load(["x1"])
-    proxy.cut_after = b"needle"
+    postgres_proxy.cut_after = b"needle"
     with pytest.raises(UnknownCommit, match="read again"):
         behind_proxy.commit([outside(it, signalled(it, '"needle"'))])
     until(lambda: behind_proxy.load(["x1"])[0].signal_count == 1)
     assert behind_proxy.load(["x1"])[0].revision == it.revision + 1
 
 
-def test_a_commit_that_was_cut_before_it_arrived(behind_proxy: PostgresStore, proxy: FaultProxy) -> None:
+def test_a_commit_that_was_cut_before_it_arrived(
+    behind_proxy: PostgresStore, postgres_proxy: FaultProxy
+) -> None:
     insert(behind_proxy, "x1")
     [it] = behind_proxy.load(["x1"])
-    proxy.cut_before = b"needle"
+    postgres_proxy.cut_before = b"needle"
     with pytest.raises(UnknownCommit, match="read again"):
         behind_proxy.commit([outside(it, signalled(it, '"needle"'))])
     assert behind_proxy.load(["x1"]) == [it]
 
 
 def test_an_insert_that_was_cut_is_repeated_and_done_once(
-    behind_proxy: PostgresStore, proxy: FaultProxy
+    behind_proxy: PostgresStore, postgres_proxy: FaultProxy
 ) -> None:
     new = [NewExecution(execution(f"x{n}", key=f"needle{n}"), due_at=0) for n in range(3)]
-    proxy.cut_after = b"needle"
+    postgres_proxy.cut_after = b"needle"
     assert [answer.holder for answer in behind_proxy.insert(new)] == [None] * 3
-    assert proxy.cuts == 1
+    assert postgres_proxy.cuts == 1
     assert len(behind_proxy.load(["x0", "x1", "x2"])) == 3
 
 
 def test_a_line_that_went_silent_holds_no_call_for_ever(
-    behind_proxy: PostgresStore, proxy: FaultProxy
+    behind_proxy: PostgresStore, postgres_proxy: FaultProxy
 ) -> None:
     insert(behind_proxy, "x1")
     [it] = behind_proxy.load(["x1"])
-    proxy.silent = True
+    postgres_proxy.silent = True
     began = time.monotonic()
     with pytest.raises(StoreUnavailable):
         behind_proxy.load(["x1"])
     assert 0.9 < time.monotonic() - began < 5
-    proxy.silent = False
+    postgres_proxy.silent = False
     assert behind_proxy.load(["x1"]) == [it]
-    proxy.silent = True
+    postgres_proxy.silent = True
     with pytest.raises(UnknownCommit):
         behind_proxy.commit([outside(it, signalled(it))])
-    proxy.silent = False
+    postgres_proxy.silent = False
     assert behind_proxy.load(["x1"]) == [it]
 
 
@@ -258,87 +253,6 @@ def test_more_than_one_statement_can_hold(store: PostgresStore, monkeypatch: pyt
     again = [NewExecution(execution(f"y{n}", key=f"k{n % 50}", input_hash="h2")) for n in range(60)]
     assert all(answer.holder for answer in store.insert(again, skip_conflicts=False))
     assert list(store.load([f"y{n}" for n in range(60)])) == []
-
-
-# --- Hints ----------------------------------------------------------------------------------------------
-
-
-def test_a_listener_whose_backend_ends_listens_again(store: PostgresStore, postgres_url: str) -> None:
-    second = PostgresStore(postgres_url)
-    told = threading.Event()
-    stop = store.listen(told.set)
-    assert stop is not None
-    until(lambda: _hears(second, told))
-    terminate_all(postgres_url)
-    until(lambda: _hears(second, told))
-    stop()
-    second.close()
-
-
-def _hears(second: PostgresStore, told: threading.Event) -> bool:
-    """Whether a hint comes for a new execution."""
-    told.clear()
-    insert(second, os.urandom(4).hex())
-    return told.wait(0.3)
-
-
-def test_a_listener_on_a_dead_line_is_made_anew(
-    behind_proxy: PostgresStore, proxy: FaultProxy, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listening, "PING_EVERY", 0.2)
-    monkeypatch.setattr(listening, "PATIENCE", 1.0)
-    told = threading.Event()
-    stop = behind_proxy.listen(told.set)
-    assert stop is not None
-    until(lambda: _hears(store, told))
-    proxy.silent = True
-    assert not _hears(store, told)
-    time.sleep(1.5)
-    proxy.silent = False
-    until(lambda: _hears(store, told))
-    stop()
-
-
-def test_hints_are_given_for_what_concerns_others(store: PostgresStore, postgres_url: str) -> None:
-    second = PostgresStore(postgres_url)
-    hints: list[float] = []
-    stop = second.listen(lambda: hints.append(0))
-    assert stop is not None
-    told = threading.Event()
-    until(lambda: _starts_to_hear(store, second, told, hints))
-
-    def hinted(act: object) -> bool:
-        hints.clear()
-        assert callable(act)
-        act()
-        time.sleep(0.15)
-        assert len(hints) <= 1
-        return bool(hints)
-
-    insert(store, *(f"x{n}" for n in range(9)))
-    time.sleep(0.15)
-    found = [it for it in claim(store) if it.id.startswith("x")]
-    changes = [owned(it, started(it, "reserve")) for it in found]
-    assert not hinted(lambda: store.commit(changes))
-    found = store.load([it.id for it in found])
-    assert hinted(
-        lambda: store.commit([owned(it, completed(it, "reserve"), release=True, due_at=7) for it in found])
-    )
-    [it] = store.load(["x1"])
-    assert not hinted(lambda: second.commit([outside(it, signalled(it))]))  # its own
-    [it] = store.load(["x1"])
-    assert hinted(lambda: store.commit([outside(it, signalled(it))]))
-    assert not hinted(lambda: store.release([Lease("x1", 99)], {"x1": 0}))
-    stop()
-    second.close()
-
-
-def _starts_to_hear(
-    store: PostgresStore, second: PostgresStore, told: threading.Event, hints: list[float]
-) -> bool:
-    insert(store, os.urandom(4).hex())
-    told.wait(0.2)
-    return bool(hints)
 
 
 # --- The rest -------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from active_workflow.errors import ConfigurationError, SchemaError, StoreUnavailable
+from active_workflow.errors import ActiveWorkflowError, ConfigurationError, SchemaError, StoreUnavailable
 from active_workflow.store import open_store
 from active_workflow.store.postgres import migrate as migrating
 from active_workflow.store.postgres.store import PostgresStore
@@ -112,6 +112,23 @@ def test_options_that_can_t_be_used_are_told(query: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         open_store(f"postgresql://ada:s3cret@db/shop?{query}")
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["s3cret%", "s3cret%zz", "s3cret@x:y", "[s3cret"])
+def test_a_url_that_can_t_be_read_is_told_without_secrets(password: str) -> None:
+    with pytest.raises(ActiveWorkflowError) as caught:
+        open_store(f"postgresql://ada:{password}@127.0.0.1:1/shop").now()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_what_libpq_reads_is_left_as_it_is() -> None:
+    store = open_store(
+        "postgresql+psycopg://a%40b:x%23y@h1:1,h2:2/d?schema=s&application_name=a+b%2Bc&password=#1"
+    )
+    assert isinstance(store, PostgresStore)
+    found = store._db._parameters
+    assert (found["user"], found["host"], found["port"]) == ("a@b", "h1,h2", "1,2")
+    assert (found["application_name"], found["password"]) == ("a+b+c", "#1")
 
 
 def test_a_server_that_isn_t_there_is_named_without_secrets() -> None:

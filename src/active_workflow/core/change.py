@@ -1,6 +1,7 @@
 """What one commit has to write: the difference of two snapshots."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from active_workflow.core.plan import StepKind
 from active_workflow.core.plan_data import detached
@@ -8,8 +9,7 @@ from active_workflow.core.snapshot import Execution, Signal, Step
 from active_workflow.core.states import StepState
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One decided change of one execution, guarded by what it was decided on.
 
     Attributes:
@@ -55,18 +55,17 @@ def change_between(
     due_at: int | None = None,
 ) -> Change:
     """Give the change that leads from one snapshot to the next; ``after.revision`` is raised by one."""
-    olds = before.steps
-    moved = tuple(
-        step
-        for name, step in after.steps.items()
-        if step is not (old := olds.get(name)) and (not step.active or _told_more(old, step))
-    )
+    olds, moved = before.steps, []
+    for name, step in after.steps.items():
+        old = olds.get(name)
+        if step is not old and (not step.active or _told_more(old, step)):
+            moved.append(step)
     return Change(
         after=after.evolve(revision=before.revision + 1),
-        steps=moved,
+        steps=tuple(moved),
         received=_received(before, after),
         taken=_taken(before, after),
-        children=_children(before, after, moved),
+        children=_children(before, after, moved) if after.plan.detaches else (),
         owned=owned,
         release=release,
         due_at=due_at,
@@ -92,9 +91,7 @@ def _taken(before: Execution, after: Execution) -> tuple[int, ...]:
     return tuple(signal.number for signal in before.signals if signal.number not in left)
 
 
-def _children(before: Execution, after: Execution, moved: tuple[Step, ...]) -> tuple[Execution, ...]:
-    if not after.plan.detaches:
-        return ()
+def _children(before: Execution, after: Execution, moved: Sequence[Step]) -> tuple[Execution, ...]:
     return tuple(
         _child(after, step)
         for step in moved

@@ -190,6 +190,12 @@ class Plan:
         """Whether every step is before or after every other, so that nothing runs side by side."""
         return not any(self.unordered.values())
 
+    @cached_property
+    def in_a_row(self) -> bool:
+        """Whether each step comes right after the one written before it."""
+        pairs = zip(self.steps, self.steps[1:], strict=False)
+        return all(later.after == (step.name,) for step, later in pairs)
+
     def _ancestors(self) -> dict[str, frozenset[str]]:
         before: dict[str, frozenset[str]] = {}
         for step in self.in_order():

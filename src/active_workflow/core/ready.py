@@ -77,16 +77,24 @@ def _forward(x: Execution, now: int) -> Iterator[Command]:
         return
     for plan in x.plan.steps:
         step = x.steps.get(plan.name)
-        if step is None:
-            if _preceded(x, plan) and (plan.kind.calls or plan.decides):
-                yield RunStep(plan.name) if plan.kind.calls else Decide(plan.name)
-        elif step.state is StepState.PENDING and _held_until(x, step) <= now:
-            if asks_verify(x, step):
-                yield Verify(plan.name)
-            elif plan.kind.calls:
+        if step is not None:
+            if step.state is StepState.PENDING and _held_until(x, step) <= now:
+                yield _between_attempts(x, plan, step)
+        elif _preceded(x, plan):
+            if plan.kind.calls:
                 yield RunStep(plan.name)
-            else:  # a wait whose condition is still to be asked: any other has begun by itself
+            elif plan.decides:
                 yield Decide(plan.name)
+        elif x.plan.in_a_row:
+            return  # what comes after it has to wait, too
+
+
+def _between_attempts(x: Execution, plan: StepPlan, step: Step) -> Command:
+    if asks_verify(x, step):
+        return Verify(plan.name)
+    if plan.kind.calls:
+        return RunStep(plan.name)
+    return Decide(plan.name)  # a wait whose condition is still to be asked: any other has begun by itself
 
 
 def _startable(x: Execution, plan: StepPlan, now: int) -> bool:

@@ -281,8 +281,9 @@ class Execution(Evolvable):
             return State.BLOCKED
         if self.phase is Phase.UNDOING:
             return State.COMPENSATION_FAILED if self.undo_stuck else State.COMPENSATING
-        if any(step.state is StepState.RUNNING for step in self.steps.values()):
-            return State.RUNNING
+        for step in self.steps.values():
+            if step.state is StepState.RUNNING:
+                return State.RUNNING
         if self.started_at is None:
             return State.PENDING
         return State.RUNNING if self._has_ready_step() else State.WAITING

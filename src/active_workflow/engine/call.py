@@ -1,7 +1,7 @@
 """One call of user code that a scheduler asks for, and what comes back."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from active_workflow.core.events import Event, NotCalled, RanOut, VerifyFailed
 from active_workflow.core.runs import timed_out
@@ -47,10 +47,11 @@ class Call:
         stopping: Whether its time is over and it was told to stop.
         over: Whether its code has ended, so that its slot is free.
         decided: Whether the step's condition has said yes, in this attempt or an earlier one.
+        code: What is called, once somebody has looked it up; not the scheduler's business.
     """
 
     __slots__ = (
-        *("attempt", "called_at", "decided", "ended_at", "execution", "id", "key", "kind"),
+        *("attempt", "called_at", "code", "decided", "ended_at", "execution", "id", "key", "kind"),
         *("over", "step", "stopping", "tenure", "token"),
     )
 
@@ -70,6 +71,7 @@ class Call:
         self.ended_at: int | None = None
         self.stopping = False
         self.over = False
+        self.code: Any = None
         self.decided = kind is CallKind.RUN and bool(execution.step(step).decided)
 
     def begin(self, now: int) -> bool:
@@ -97,8 +99,7 @@ class Call:
         return f"<Call {self.kind} {self.id}/{self.step} attempt {self.attempt}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a call came to: the event for the law.
 
     Attributes:

@@ -64,7 +64,7 @@ class Caller:
     def is_async(self, call: Call) -> bool:
         """Tell whether a call's code is a coroutine function; code that is gone is not."""
         try:
-            code = self._code_of(call)
+            _, code = self._found(call)
         except LookupError:
             return False
         match call.kind:
@@ -107,9 +107,10 @@ class Caller:
     # --- Around every call ----------------------------------------------------------------------
 
     async def _guarded(self, call: Call, settle: Settle) -> Event:
-        token = enter(StepInfo(call.id, call.step, max(call.attempt, 1)))
+        info = StepInfo(call.id, call.step, max(call.attempt, 1))
+        token = enter(info)
         try:
-            return await self._made(call, settle)
+            return await self._made(call, info, settle)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit and the like are recorded, the worker lives
@@ -117,10 +118,8 @@ class Caller:
         finally:
             leave(token)
 
-    async def _made(self, call: Call, settle: Settle) -> Event:
-        code = self._code_of(call)
-        program = self._program_of(call.execution.plan)
-        info = StepInfo(call.id, call.step, max(call.attempt, 1))
+    async def _made(self, call: Call, info: StepInfo, settle: Settle) -> Event:
+        program, code = self._found(call)
         ctx = open_ctx(program, call.execution.ctx, info, self._serializer)
         try:
             match call.kind:
@@ -135,13 +134,18 @@ class Caller:
         finally:
             ctx.close()
 
-    def _code_of(self, call: Call) -> StepCode:
-        return self._program_of(call.execution.plan).steps[call.step]
+    def _found(self, call: Call) -> tuple[Program, StepCode]:
+        """Give the code of a call, looked up once; raise LookupError where it is gone."""
+        if call.code is None:
+            program = self._program_of(call.execution.plan)
+            call.code = (program, program.steps[call.step])
+        found: tuple[Program, StepCode] = call.code
+        return found
 
     def _missing(self, call: Call) -> CodeMissing | None:
         """Say what is missing where the code was there at the claim and is gone (redefined)."""
         try:
-            self._code_of(call)
+            self._found(call)
         except LookupError as error:
             return CodeMissing(
                 f"no code for step {call.step!r} of {call.execution.plan.workflow} here: {error}"

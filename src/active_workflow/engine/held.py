@@ -16,7 +16,7 @@ from active_workflow.core.events import (
 from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at, next_due_after
 from active_workflow.core.snapshot import NOT_RUN, Execution, Failure, Step
-from active_workflow.core.states import Phase
+from active_workflow.core.states import Phase, StepState
 from active_workflow.core.timers import TimerKind, first_due
 from active_workflow.engine.call import Call, CallKind, Tenure
 
@@ -158,9 +158,9 @@ class Held:
         """Give each attempt that is recorded as started under this lease and was not called yet."""
         found: list[CallKey] = []
         for step in self.recorded.steps.values():
-            if step.run.running:
+            if step.state is StepState.RUNNING:
                 found.append((CallKind.RUN, step.name, step.run.attempts))
-            if step.undo.running:
+            elif step.undo.running:
                 found.append((CallKind.UNDO, step.name, step.undo.attempts))
         return [key for key in found if key not in self.calls] if found else found
 

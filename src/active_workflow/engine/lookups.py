@@ -15,7 +15,7 @@ from active_workflow.dsl.handle import Execution
 from active_workflow.dsl.workflow import Workflow, program_of
 from active_workflow.engine.hosting import Host
 from active_workflow.engine.waiter import is_settled
-from active_workflow.errors import ConfigurationError, ExecutionNotFound, WaitTimeout
+from active_workflow.errors import ConfigurationError, ExecutionNotFound, StoreError, WaitTimeout
 from active_workflow.store.base import Query
 from active_workflow.store.serializer import Serializer
 
@@ -135,17 +135,16 @@ class Lookups(ABC):
             WaitTimeout: The time is over; the work goes on.
         """
         self._host.ensure_worker()
-        snapshot = self.load(execution_id)
-        if is_settled(snapshot.state):
-            return snapshot
-        future = self._host.waiter.wait_for(execution_id)
+        future = self._host.waiter.wait_for(execution_id)  # before looking, so that nothing is missed between
         try:
-            future.result(None if timeout is None else timeout / 1_000_000)
+            if self._rests(execution_id):
+                return self.load(execution_id)
+            found = future.result(None if timeout is None else timeout / 1_000_000)
         except FutureTimeout:
             raise self._wait_timeout(execution_id, timeout) from None
         finally:
             self._host.waiter.forget(execution_id, future)
-        return self.load(execution_id)
+        return found if isinstance(found, Snapshot) else self.load(execution_id)
 
     async def wait_async(  # the front door's own word
         self,
@@ -154,18 +153,26 @@ class Lookups(ABC):
     ) -> Snapshot:
         """Do what ``wait`` does without holding a thread."""
         await asyncio.to_thread(self._host.ensure_worker)
-        snapshot = await asyncio.to_thread(self.load, execution_id)
-        if is_settled(snapshot.state):
-            return snapshot
         future = self._host.waiter.wait_for(execution_id)
         try:
+            if await asyncio.to_thread(self._rests, execution_id):
+                return await asyncio.to_thread(self.load, execution_id)
             async with asyncio.timeout(None if timeout is None else timeout / 1_000_000):
-                await asyncio.wrap_future(future)
+                found = await asyncio.wrap_future(future)
         except TimeoutError:
             raise self._wait_timeout(execution_id, timeout) from None
         finally:
             self._host.waiter.forget(execution_id, future)
-        return await asyncio.to_thread(self.load, execution_id)
+        return found if isinstance(found, Snapshot) else await asyncio.to_thread(self.load, execution_id)
+
+    def _rests(self, execution_id: str) -> bool:
+        """Tell whether an execution rests already; one that does not exist does, for there is an error."""
+        self._host.now()
+        try:
+            state = self._host.store.states([execution_id]).get(execution_id)
+        except StoreError:
+            return False  # the waiter asks again
+        return state is None or is_settled(state)
 
     def _wait_timeout(self, execution_id: str, timeout: int | None) -> WaitTimeout:
         seconds = (timeout or 0) / 1_000_000

@@ -8,6 +8,9 @@ from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import STALLED, State
 from active_workflow.errors import StoreError
 
+Found = Execution | State | None
+"""What is found of an execution that rests."""
+
 SHORTEST = 0.02
 LONGEST = 1.0
 
@@ -29,24 +32,27 @@ class Waiter:
 
     def __init__(self, states: Callable[[list[str]], Mapping[str, State]]) -> None:
         self._states = states
-        self._awaited: dict[str, list[Future[State | None]]] = {}
+        self._awaited: dict[str, list[Future[Found]]] = {}
         self._lock = threading.Condition()
         self._look = False
         self._thread: threading.Thread | None = None
 
-    def wait_for(self, id: str) -> "Future[State | None]":
-        """Give a future of the state in which an execution comes to rest; None: it was deleted."""
-        future: Future[State | None] = Future()
+    def wait_for(self, id: str) -> "Future[Found]":
+        """Give a future that is done when an execution comes to rest.
+
+        Its result is the execution as it was recorded, where this process recorded it; else the state
+        that was found in the store, or None: it was deleted.
+        """
+        future: Future[Found] = Future()
         with self._lock:
             self._awaited.setdefault(id, []).append(future)
-            self._look = True
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="active-workflow-waiter", daemon=True)
                 self._thread.start()
             self._lock.notify_all()
         return future
 
-    def forget(self, id: str, future: "Future[State | None]") -> None:
+    def forget(self, id: str, future: "Future[Found]") -> None:
         """Wait no longer."""
         with self._lock:
             futures = self._awaited.get(id, [])
@@ -59,15 +65,14 @@ class Waiter:
         """Tell of executions as they were recorded: whoever awaits one that rests is told."""
         awaited = self._awaited
         if awaited:
-            self._tell({x.id: x.state for x in recorded if x.id in awaited})
+            self._tell({x.id: x for x in recorded if x.id in awaited and is_settled(x.state)})
 
-    def _tell(self, states: Mapping[str, State | None]) -> None:
-        for id, state in states.items():
-            if state is None or is_settled(state):
-                with self._lock:
-                    futures = self._awaited.pop(id, [])
-                for future in futures:
-                    _complete(future, state)
+    def _tell(self, found: Mapping[str, Found]) -> None:
+        for id, rests in found.items():
+            with self._lock:
+                futures = self._awaited.pop(id, [])
+            for future in futures:
+                _complete(future, rests)
 
     def look(self) -> None:
         """Ask the store now: something may have changed."""
@@ -94,12 +99,13 @@ class Waiter:
         try:
             states = self._states(ids)
         except StoreError:
-            return  # it is asked again; who waits has a time limit of its own
-        self._tell({id: states.get(id) for id in ids})
+            return  # it is asked again soon; who waits has a time limit of its own
+        found = {id: states.get(id) for id in ids}
+        self._tell({id: state for id, state in found.items() if state is None or is_settled(state)})
 
 
-def _complete(future: "Future[State | None]", state: State | None) -> None:
+def _complete(future: "Future[Found]", found: Found) -> None:
     try:
-        future.set_result(state)
+        future.set_result(found)
     except InvalidStateError:
         return  # whoever waited has given up

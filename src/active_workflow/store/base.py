@@ -13,7 +13,7 @@ the store was given a clock, which then decides everywhere.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
@@ -90,8 +90,7 @@ class Verdict(StrEnum):
     """The database refused the data itself; nothing of it was written, the rest of the batch was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """The answer to one change. ``revision`` and ``token`` are the row's after the call (0: no row)."""
 
     id: str

@@ -32,6 +32,7 @@ _KEEPALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+ESCAPES = "in user and password write % as %25, @ as %40, / as %2F, : as %3A, [ as %5B"
 _CHANGING_TABLES = 3600.0
 """Seconds that a migration may take: a new index on a large table takes minutes."""
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -66,7 +67,7 @@ class Database:
         try:
             self._parameters = conninfo_to_dict(conninfo)
         except psycopg.Error as error:
-            raise ConfigurationError(f"PostgreSQL can't read this URL: {first_line(error)}") from None
+            raise ConfigurationError(f"PostgreSQL can't read this URL: {_unread(error)}") from None
         self.options = options
         self.where = _shown(self._parameters)
         self._on_connect = on_connect
@@ -174,6 +175,14 @@ def _shown(parameters: dict[str, Any]) -> str:
     host = parameters.get("host") or parameters.get("hostaddr") or "localhost"
     port = f":{parameters['port']}" if parameters.get("port") else ""
     return f"postgresql://{host}{port}/{parameters.get('dbname') or ''}"
+
+
+def _unread(error: psycopg.Error) -> str:
+    """Tell what is wrong with a URL; what libpq quotes from it may be a part of the password."""
+    told = first_line(error)
+    if "query parameter" in told:
+        return told
+    return f"{told.partition(':')[0]}: {ESCAPES}"
 
 
 def _why_not(error: psycopg.Error) -> str:

@@ -25,6 +25,8 @@ PING_EVERY = 10.0
 PATIENCE = 5.0
 """Seconds in which that has to come back."""
 _LONGEST_PAUSE = 30.0
+_LONGEST_END = 2.0
+"""Seconds to wait for the thread's end: it takes long only while it connects to a server that is silent."""
 _log = logging.getLogger("active_workflow.store")
 
 
@@ -46,6 +48,7 @@ class Listener:
         self._ping = f"aw_ping_{os.urandom(8).hex()}"
         self._pid = os.getpid()
         self._stopped = False
+        self._heard: list[tuple[str, str]] = []
         self._waker, self._wakes = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="active_workflow-listen", daemon=True)
         self._thread.start()
@@ -58,16 +61,15 @@ class Listener:
         with contextlib.suppress(OSError):
             self._waker.send(b".")
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(_LONGEST_END)
 
     def _run(self) -> None:
         failures = 0
         while not self._stopped:
             try:
                 with contextlib.closing(self._connect()) as link:
-                    if failures:
-                        self._tell()  # something may have been told in between
                     failures = 0
+                    self._tell()  # something may have been told before
                     self._listen(link)
             except (StoreError, psycopg.Error, OSError) as error:
                 failures += 1
@@ -80,6 +82,8 @@ class Listener:
     def _connect(self) -> Link:
         link = self._database.connect(time.monotonic() + PATIENCE)
         link.until = time.monotonic() + PATIENCE
+        # What comes while a statement runs is given to handlers only, and nowhere else.
+        link.add_notify_handler(lambda word: self._heard.append((word.channel, word.payload)))
         for channel in (self._channel, self._ping):
             link.run(f'LISTEN "{channel}"'.encode())
         return link
@@ -90,7 +94,8 @@ class Listener:
         heard = time.monotonic()
         while not self._stopped:
             until = heard + PING_EVERY if asked is None else asked + PATIENCE
-            _wait_for([link.fileno(), self._wakes.fileno()], max(until - time.monotonic(), 0))
+            if not self._heard:
+                _wait_for([link.fileno(), self._wakes.fileno()], max(until - time.monotonic(), 0))
             link.pgconn.consume_input()
             words = self._words(link)
             if words:
@@ -114,7 +119,7 @@ class Listener:
 
     def _words(self, link: Link) -> list[tuple[str, str]]:
         """Give what has been heard: on which channel, and what."""
-        words: list[tuple[str, str]] = []
+        words, self._heard = self._heard, []
         while (found := link.pgconn.notifies()) is not None:
             words.append((found.relname.decode(), found.extra.decode()))
         return words

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from active_workflow.errors import ConfigurationError
 from active_workflow.store.base import Clock
-from active_workflow.store.postgres.database import Options
+from active_workflow.store.postgres.database import ESCAPES, Options
 from active_workflow.store.postgres.store import PostgresStore
 
 
@@ -34,14 +34,18 @@ def open_postgres(url: str, clock: Clock | None = None) -> PostgresStore:
     Raises:
         ConfigurationError: An option can't be used.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url, allow_fragments=False)
+    except ValueError:
+        raise ConfigurationError(f"PostgreSQL can't read this URL: {ESCAPES}") from None
     own: dict[str, Any] = {}
-    rest: list[str] = []
-    for name, text in parse_qsl(parts.query, keep_blank_values=True):
-        if name in _OPTIONS:
-            own[name] = _read(name, text)
+    rest: list[str] = []  # just as it was written: libpq reads it by rules of its own
+    for option in filter(None, parts.query.split("&")):
+        name, _, text = option.partition("=")
+        if unquote(name) in _OPTIONS:
+            own[unquote(name)] = _read(unquote(name), unquote(text))
         else:
-            rest.append(f"{quote(name)}={quote(text, safe='')}")
+            rest.append(option)
     of_store = {name: own.pop(name) for name in _OF_STORE & own.keys()}
     conninfo = urlunsplit(("postgresql", parts.netloc, parts.path, "&".join(rest), ""))
     return PostgresStore(conninfo, clock, options=Options(**own), **of_store)

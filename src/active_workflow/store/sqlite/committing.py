@@ -79,6 +79,8 @@ def apply_one_by_one(
 
 def _move_owned(connection: sqlite3.Connection, batch: Sequence[Encoded]) -> bool:
     """Move the rows of their owners' changes by one call for each statement; if one is refused, none."""
+    if len(batch) == 1:
+        return False  # alone it needs no safeguard
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for item in batch:
         if item.change.owned:

@@ -154,7 +154,7 @@ class SqliteStore:
 
     def states(self, ids: Sequence[str]) -> Mapping[str, State]:
         """Give the states of those of the executions that exist."""
-        with self._db.read() as reader:
+        with self._db.glance() as reader:
             return {id: State(state) for id, state in reader.execute(SQL["states"], [as_json(ids)])}
 
     def find(self, query: Query) -> Sequence[Execution]:

@@ -123,7 +123,7 @@ def ways(plan: Plan) -> list[Way]:
 
 
 def _turns(step: StepPlan, *, timed: bool) -> list[Turn]:
-    endless = any(policy.max_attempts is None for policy in step.retry)
+    endless = any(policy.max is None for policy in step.retry)
     waits = step.timeout is not None or step.heartbeat_timeout is not None or timed
     turns = []
     if step.kind.calls or step.kind is StepKind.DETACHED:
