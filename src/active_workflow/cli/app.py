@@ -26,6 +26,7 @@ COMMANDS = {
     "pause": "operate",
     "resume": "operate",
     "graph": "graph",
+    "check": "check",
     "migrate": "upkeep",
     "prune": "upkeep",
     "demo": "demo.command",

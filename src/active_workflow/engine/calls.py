@@ -88,9 +88,12 @@ class Caller:
             coroutine.send(None)
         except StopIteration as stop:
             event: Event = stop.value
-            call.ended_at = self._now()
-            return Report(call, event)
-        raise AssertionError("a call in a thread never suspends")
+        except asyncio.CancelledError as error:  # the user's own: nobody cancels what runs in a thread
+            event = self._failed(call, failure_of(error))
+        else:
+            raise AssertionError("a call in a thread never suspends")
+        call.ended_at = self._now()
+        return Report(call, event)
 
     async def call_async(self, call: Call) -> Report:
         """Make a call on the running loop, with the same exception."""

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from active_workflow.core.change import Change, change_between
 from active_workflow.core.events import Event
@@ -40,7 +41,7 @@ class Deliverer:
     def deliver_many(self, events: Sequence[tuple[str, Event]]) -> list[Transition]:
         """Apply events, those of different executions in one commit, and give each's before and after.
 
-        Several events of one execution are applied in their order. Where before and after are the same
+        Several events of one execution are applied in their order, in the same commit. Where before and after are the same
         object the event was a repeat or came too late, and nothing was written.
 
         Raises:
@@ -50,7 +51,7 @@ class Deliverer:
             StoreUnavailable: The deadline is over; each event is either recorded or safe to send again.
         """
         answers: dict[int, Transition] = {}
-        doubted: dict[str, Transition] = {}
+        doubted: dict[str, _Outcome] = {}
         left = list(enumerate(events))
         deadline = time.monotonic() + DEADLINE
         tries = 0
@@ -69,70 +70,95 @@ class Deliverer:
         return [answers[number] for number in range(len(events))]
 
     def _deliver_once(
-        self, left: Sequence[tuple[int, tuple[str, Event]]], doubted: dict[str, Transition]
+        self, left: Sequence[tuple[int, tuple[str, Event]]], doubted: dict[str, "_Outcome"]
     ) -> dict[int, Transition]:
         """Try all events that are left, and give those that are done with.
 
         Args:
             left: Each with its number.
-            doubted: Transitions whose commit was of unknown outcome, by execution: what is found to have
-                landed is not a repeat.
+            doubted: What was committed with unknown outcome, by execution: what is found to have landed is
+                not a repeat.
         """
-        first: dict[str, tuple[int, Event]] = {}
+        events: dict[str, list[tuple[int, Event]]] = {}
         for number, (id, event) in left:
-            first.setdefault(id, (number, event))
-        found = {x.id: x for x in self._store.load(list(first))}
-        for id in first:
+            events.setdefault(id, []).append((number, event))
+        found = self._found(events)
+        now = self._now()
+        done: dict[int, Transition] = {}
+        pending: list[tuple[Change, _Outcome]] = []
+        for id, numbered in events.items():
+            doubt = doubted.pop(id, None)
+            if doubt is not None and _is_same(found[id], doubt.after):
+                self._take_as_done([doubt], done)
+                continue
+            outcome = _outcome(found[id], numbered, now)
+            if outcome.after is found[id]:
+                done.update(outcome.transitions)
+                continue
+            pending.append((change_between(found[id], outcome.after, due_at=due_at(outcome.after)), outcome))
+        if pending:
+            try:
+                self._commit(pending, done)
+            except UnknownCommit:
+                doubted.update(
+                    {change.id: replace(outcome, after=change.after) for change, outcome in pending}
+                )
+                raise
+        return done
+
+    def _found(self, ids: Collection[str]) -> dict[str, Execution]:
+        found = {x.id: x for x in self._store.load(list(ids))}
+        for id in ids:
             if id not in found:
                 raise ExecutionNotFound(
                     f"there is no execution {id!r} in this store: check the id and the store"
                 )
-        now = self._now()
-        done: dict[int, Transition] = {}
-        changes: list[Change] = []
-        numbers: list[int] = []
-        for id, (number, event) in first.items():
-            before = found[id]
-            if (doubt := doubted.pop(id, None)) is not None and _is_same(before, doubt[1]):
-                done[number] = doubt
-                self._on_recorded([doubt])
-                continue
-            after = apply(before, event, now)
-            if after is before:
-                done[number] = (before, before)
-                continue
-            changes.append(change_between(before, after, due_at=due_at(after)))
-            numbers.append(number)
-        if changes:
-            try:
-                self._commit(changes, numbers, found, done)
-            except UnknownCommit:
-                doubted.update({change.id: (found[change.id], change.after) for change in changes})
-                raise
-        return done
+        return found
 
-    def _commit(
-        self,
-        changes: Sequence[Change],
-        numbers: Sequence[int],
-        found: dict[str, Execution],
-        done: dict[int, Transition],
-    ) -> None:
-        transitions = []
-        for number, change, answer in zip(numbers, changes, self._store.commit(changes), strict=True):
+    def _commit(self, pending: Sequence[tuple[Change, "_Outcome"]], done: dict[int, Transition]) -> None:
+        recorded = []
+        answers = self._store.commit([change for change, _ in pending])
+        for (change, outcome), answer in zip(pending, answers, strict=True):
             if answer.verdict is Verdict.REJECTED:
                 raise DataRejected(f"the store refuses what was sent to {change.id}: {answer.detail}")
             if answer.verdict is Verdict.APPLIED:
-                done[number] = (found[change.id], change.after)
-                transitions.append(done[number])
-        if transitions:
-            self._on_recorded(transitions)
+                recorded.append(outcome)
+        self._take_as_done(recorded, done)
+
+    def _take_as_done(self, outcomes: Sequence["_Outcome"], done: dict[int, Transition]) -> None:
+        """Take note of what was recorded, and tell of it."""
+        for outcome in outcomes:
+            done.update(outcome.transitions)
+        moves = [x for outcome in outcomes for x in outcome.transitions.values() if x[0] is not x[1]]
+        if moves:
+            self._on_recorded(moves)
 
     def _pause(self, tries: int, deadline: float) -> None:
         """Let whoever won go ahead; a refusal means that somebody else has made progress."""
         if time.monotonic() > deadline:
             raise StoreUnavailable(f"could not be recorded within {DEADLINE:g} s: send it again")
         time.sleep(random.uniform(0, min(0.001 * 2**tries, 0.1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the events of one execution make of it.
+
+    Attributes:
+        after: The execution after all of them.
+        transitions: Each event's before and after, by its number.
+    """
+
+    after: Execution
+    transitions: dict[int, Transition]
+
+
+def _outcome(found: Execution, events: Sequence[tuple[int, Event]], now: int) -> _Outcome:
+    after, transitions = found, {}
+    for number, event in events:
+        before, after = after, apply(after, event, now)
+        transitions[number] = (before, after)
+    return _Outcome(after, transitions)
 
 
 def _is_same(found: Execution, expected: Execution) -> bool:

@@ -1,14 +1,20 @@
 """Where user code runs: slots in threads for ``def``, one event loop for ``async def``."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from active_workflow.engine.call import Call, Report
 
+logger = logging.getLogger("active_workflow")
+
 Job = Callable[[], None]
+
+PATIENCE = 1.0
+"""Seconds that cancelled tasks have to end in, when the loop is closed."""
 
 
 class Threads:
@@ -39,11 +45,13 @@ class Threads:
     def take_back(self) -> list[Job]:
         """Give the jobs that no thread has begun; they will not be done."""
         jobs: list[Job] = []
-        while not self._jobs.empty():
-            job = self._jobs.get()
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return jobs
             if job is not None:
                 jobs.append(job)
-        return jobs
 
     def close(self) -> None:
         """Let each thread end after its present job."""
@@ -102,15 +110,28 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(awaited(), self.loop).result()
 
     def close(self) -> None:
-        """Stop an own loop, after cancelling what still runs on it."""
-        if self._own and self.loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._cancel_all(), self.loop).result()
+        """Cancel what still runs here, and stop an own loop; code that lets nobody stop it is left behind."""
+        if self.loop.is_closed():
+            return
+        if self._own or self.loop.is_running():
+            self._cancel_all()
+        if self._own:
             self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join()
-            self.loop.close()
+            self._thread.join(PATIENCE)
+            if not self._thread.is_alive():
+                self.loop.close()
 
-    async def _cancel_all(self) -> None:
-        tasks = list(self._tasks.values())
+    def _cancel_all(self) -> None:
+        ended = asyncio.run_coroutine_threadsafe(self._all_cancelled(), self.loop)
+        try:
+            ended.result(PATIENCE)
+        except TimeoutError:
+            logger.warning("an async step goes on though it was cancelled: it is left behind")
+
+    async def _all_cancelled(self) -> None:
+        """Cancel the calls of this pool; on an own loop all else as well, which only steps can have begun."""
+        others = asyncio.all_tasks() - {asyncio.current_task()} if self._own else set()
+        tasks = {*self._tasks.values(), *others}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -157,7 +157,9 @@ def _with_hypothesis(ctx: Any, max_examples: int, check: Callable[[Any], object]
     strategies = import_module("hypothesis.strategies")
     strategy = ctx
     if isinstance(ctx, Mapping):
-        parts = {key: value if hasattr(value, "example") else strategies.just(value) for key, value in ctx.items()}
+        parts = {
+            key: value if hasattr(value, "example") else strategies.just(value) for key, value in ctx.items()
+        }
         strategy = strategies.fixed_dictionaries(parts)
 
     def law_holds(example: Any) -> None:

@@ -16,6 +16,7 @@ from active_workflow.dsl.step_def import StepRef
 from active_workflow.dsl.workflow import program_of
 from active_workflow.store.serializer import JsonSerializer
 
+EXTERNAL = StepKind.EXTERNAL
 EXECUTION_ID = "test-1"
 """The execution id that steps see which are run by themselves."""
 
@@ -87,11 +88,7 @@ class _Bench:
         if not isinstance(step, StepRef):
             raise TypeError(f"{step!r} is no step; give its object, such as Checkout.charge_card")
         program, serializer = program_of(step.workflow), JsonSerializer()
-        given: object = {} if ctx is None else ctx
-        if program.ctx_type is None and isinstance(given, Mapping):
-            values = dict(given)  # what came from outside is there by now: nothing is refused
-        else:
-            values = validate_input(program, given)[0]
+        values = _values(program, {} if ctx is None else ctx)
         fragments = {key: encode(serializer, key, value) for key, value in values.items()}
         return cls(program, step, program.steps[step.name], fragments, info, serializer)
 
@@ -104,7 +101,7 @@ class _Bench:
         def made(opened: Opened) -> Any:
             args = None if arguments is None else tuple(_settled(arguments(opened.view)))
             value = _settled(call(opened.view, args))
-            external = plan.kind is StepKind.EXTERNAL
+            external = plan.kind is EXTERNAL
             if external and isinstance(value, Mapping):
                 value = {key: item for key, item in value.items() if key != "correlation_id"}
             if plan.store_as is not None and not external:
@@ -133,6 +130,19 @@ class _Bench:
         merged: dict[str, str | None] = {**self.fragments, **patch}
         after = {key: text for key, text in merged.items() if text is not None}
         return value, OpenCtx(after, None, self.serializer, SNAPSHOT).view
+
+
+def _values(program: Program, given: object) -> dict[str, Any]:
+    """Check ctx as a start would, but for what has come from outside by the time that a step runs."""
+    if not isinstance(given, Mapping):
+        return validate_input(program, given)[0]
+    fields: Mapping[str, object] = {} if program.ctx_type is None else program.ctx_type.defaults
+    payloads = {
+        step.payload_key for step in program.plan.steps if not step.kind.calls or step.kind is EXTERNAL
+    }
+    came = {key: value for key, value in given.items() if key in payloads and key not in fields}
+    rest = {key: value for key, value in given.items() if key not in came}
+    return {**validate_input(program, rest)[0], **came}
 
 
 def _settled(value: Any) -> Any:

@@ -36,7 +36,9 @@ class Partners:
 
     def check(self, steps: Mapping[str, StepPlan], signals: frozenset[str]) -> None:
         """Raise ValueError for a payload that nothing would ever take."""
-        external = [name for name, step in steps.items() if step.kind is StepKind.EXTERNAL or step.undo_external]
+        external = [
+            name for name, step in steps.items() if step.kind is StepKind.EXTERNAL or step.undo_external
+        ]
         for what, given, known in (
             ("completions", self.completions, external),
             ("signals", self.signals, sorted(signals)),

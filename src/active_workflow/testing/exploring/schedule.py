@@ -119,7 +119,9 @@ def parse(text: str) -> Schedule:
 
 def ways(plan: Plan) -> list[Way]:
     """Give the ways that a plan may go beside the happy one; cancels are found by running it."""
-    return [Way(turn, step.name) for step in plan.steps for turn in _turns(step, timed=plan.timeout is not None)]
+    return [
+        Way(turn, step.name) for step in plan.steps for turn in _turns(step, timed=plan.timeout is not None)
+    ]
 
 
 def _turns(step: StepPlan, *, timed: bool) -> list[Turn]:

@@ -149,7 +149,9 @@ def _going(program: Program, way: Way | None) -> Program:
     return replace(program, steps=steps)
 
 
-def _failing(code: StepCode, step: str, *, after_effect: bool) -> Callable[[Any, tuple[Any, ...] | None], Any]:
+def _failing(
+    code: StepCode, step: str, *, after_effect: bool
+) -> Callable[[Any, tuple[Any, ...] | None], Any]:
     error = StepFails(f"explore has {step} fail for good {'after' if after_effect else 'before'} its effect")
 
     def call(ctx: Any, args: tuple[Any, ...] | None) -> Any:

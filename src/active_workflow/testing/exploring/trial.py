@@ -94,7 +94,9 @@ class Trial:
                 if not self._move():
                     break
             else:
-                raise Unrepeatable(f"the saga is not at rest after {MOST_MOVES} moves: does a step retry for ever?")
+                raise Unrepeatable(
+                    f"the saga is not at rest after {MOST_MOVES} moves: does a step retry for ever?"
+                )
         self.stage.store.watch = None
         self._check_all_happened()
         execution = self.stage.handle()
@@ -145,7 +147,9 @@ class Trial:
         blow = self._place(*_blows(call), cancels=cancels)
         name = story.code_name(call.kind, call.step)
         if blow is Blow.CRASH:
-            self._die(f"before it calls {name}, which is recorded as started" if acts else f"before it asks {name}")
+            self._die(
+                f"before it calls {name}, which is recorded as started" if acts else f"before it asks {name}"
+            )
         self._tell(f"{self._worker.name} {story.called(call)}")
         self._calling, self._effects = call, 0
         report = self._caller.call(call)

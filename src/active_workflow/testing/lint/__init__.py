@@ -1,0 +1,8 @@
+"""Looks at definitions for what will hurt once something crashes; ``active-workflow check`` on the command line.
+
+``source`` finds out what the code of a step does to ctx, ``rules`` has the findings, ``checking`` runs them.
+"""
+
+from active_workflow.testing.lint.checking import Finding, check
+
+__all__ = ["Finding", "check"]

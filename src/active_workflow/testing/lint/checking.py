@@ -1,0 +1,131 @@
+"""Runs the rules over workflows, and puts each finding in its place."""
+
+import inspect
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from active_workflow.dsl import registry
+from active_workflow.dsl.callables import TaskMethod, has_call
+from active_workflow.dsl.collect import Place, places
+from active_workflow.dsl.names import module_name
+from active_workflow.dsl.program import Program
+from active_workflow.dsl.tasks import options_of
+from active_workflow.dsl.where import Where
+from active_workflow.dsl.workflow import Workflow, program_of
+from active_workflow.testing.lint.rules import RULES, Subject
+from active_workflow.testing.lint.source import Facts, facts_of
+
+
+@dataclass(frozen=True, repr=False)
+class Finding:
+    """Something in a definition that will hurt.
+
+    Attributes:
+        id: ``"AW101"``, …; docs/howto/check-definitions.md explains each.
+        workflow: The workflow's name.
+        step: The step's.
+        file: Where the step is written.
+        line: In which line.
+        problem: What is wrong.
+        remedy: What to do about it.
+    """
+
+    id: str
+    workflow: str
+    step: str
+    file: str
+    line: int
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file}:{self.line}: {self.id} {self.workflow}.{self.step}: {self.problem}; {self.remedy}"
+        )
+
+    __repr__ = __str__
+
+
+def check(
+    *what: ModuleType | type[Workflow[Any]] | Program | str, ignore: Collection[str] = ()
+) -> list[Finding]:
+    """Look at definitions for what will hurt once something crashes: ``assert not check(app.workflows)``.
+
+    Args:
+        *what: Modules (objects or dotted names, imported already), workflow classes or programs. Of a module
+            all workflows that are defined in it and in modules inside it.
+        ignore: Findings to leave out: ``"AW101"``, ``"AW101:Checkout"``, ``"AW101:Checkout.charge_card"``.
+
+    Returns:
+        The findings, in the order of writing.
+
+    Raises:
+        ValueError: There is no such finding to be ignored.
+    """
+    unknown = [given for given in ignore if given.partition(":")[0] not in RULES]
+    if unknown:
+        raise ValueError(f"ignore: there is no finding {unknown[0]!r}; there are {', '.join(RULES)}")
+    programs = {id(program): program for one in what for program in _programs(one)}
+    found = [finding for program in programs.values() for finding in _findings(program)]
+    return [finding for finding in found if not _names(finding) & set(ignore)]
+
+
+def _names(finding: Finding) -> set[str]:
+    return {
+        finding.id,
+        f"{finding.id}:{finding.workflow}",
+        f"{finding.id}:{finding.workflow}.{finding.step}",
+    }
+
+
+def _programs(what: ModuleType | type[Workflow[Any]] | Program | str) -> list[Program]:
+    if isinstance(what, Program):
+        return [what]
+    if isinstance(what, type):
+        return [program_of(what)]
+    name = what if isinstance(what, str) else what.__name__
+    return [program for program in registry.programs() if _is_in(program.workflow.__module__, name)]
+
+
+def _is_in(module: str, name: str) -> bool:
+    return any(known == name or known.startswith(f"{name}.") for known in (module, module_name(module)))
+
+
+def _findings(program: Program) -> Iterator[Finding]:
+    found = {place.name: place for place in places(program.workflow, Where())}
+    runs = {
+        name: _facts(_target(place), program) for name, place in found.items() if program.steps[name].call
+    }
+    undos = {
+        name: _facts(_undo(place, program.workflow), program)
+        for name, place in found.items()
+        if program.steps[name].compensate
+    }
+    subject = Subject(program, runs, undos)
+    told = [(id, *item) for id, rule in RULES.items() for item in rule(subject)]
+    order = {name: number for number, name in enumerate(found)}
+    for id, step, problem, remedy in sorted(told, key=lambda item: (order[item[1]], item[0])):
+        where = found[step].where
+        yield Finding(id, program.name, step, where.file, where.line, problem, remedy)
+
+
+def _facts(function: Any, program: Program) -> Facts:
+    return facts_of(function, program.workflow)
+
+
+def _target(place: Place) -> Any:
+    """Give the function that a step calls."""
+    target = place.step.target
+    return getattr(target, "call", None) if has_call(target) else target
+
+
+def _undo(place: Place, workflow: type) -> Any:
+    """Give the function that undoes a step."""
+    given = {**options_of(place.step.target), **place.step.options}.get("compensate")
+    if isinstance(given, TaskMethod):
+        return getattr(given.task, given.method)
+    if isinstance(given, str):
+        given = inspect.getattr_static(workflow, given)
+    return getattr(given, "call", None) if has_call(given) else given
