@@ -15,7 +15,7 @@ from active_workflow.engine import default
 from active_workflow.engine.engine import Engine
 
 MODULE = """
-import os, sys, threading
+import asyncio, os, sys, threading
 import active_workflow as aw
 
 class Quick(aw.Workflow):
@@ -31,6 +31,12 @@ class Slow(aw.Workflow):
             sys.stdin.readline()
         else:
             threading.Event().wait()
+
+class Helped(aw.Workflow):
+    @aw.step
+    async def only(self):
+        print("begun", flush=True)
+        await asyncio.to_thread(threading.Event().wait)
 """
 PATIENCE = 30
 
@@ -83,7 +89,7 @@ def test_it_runs_what_is_due_and_drains_on_sigterm(worker, worked, engine: Engin
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
-    assert "Worker started for Quick, Slow." in told
+    assert "Worker started for Helped, Quick, Slow." in told
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -111,6 +117,14 @@ def test_when_the_grace_time_is_over_the_step_is_left_and_the_exit_is_in_order(
     assert "The grace time is over" in told
     assert process.returncode == 0
     assert not execution.refresh().state.terminal
+
+
+def test_threads_that_a_step_has_begun_do_not_hold_the_exit_up(worker, worked, store, engine) -> None:
+    engine.start("Helped", {})
+    process = worker("apps.worked", "--store", store, "--grace", "100ms")
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_a_second_signal_ends_at_once(worker, worked, engine: Engine) -> None:

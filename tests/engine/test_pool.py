@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from queue import SimpleQueue
 
 import pytest
@@ -170,6 +170,85 @@ def test_closing_cancels_the_tasks_and_ends_the_threads(make_pool, reports):
         if thread.name.startswith("test-pool"):
             thread.join(PATIENCE)
     assert threading.active_count() == before
+
+
+def test_closing_leaves_a_task_behind_that_ignores_its_cancellation(make_pool, monkeypatch, caplog):
+    monkeypatch.setattr("active_workflow.engine.pool.PATIENCE", 0.05)
+    begun, go = threading.Event(), threading.Event()
+
+    async def call_async(fake):
+        begun.set()
+        while not go.is_set():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                continue
+
+    pool = make_pool(call_async=call_async)
+    pool.submit([Fake("stubborn", is_async=True)])
+    assert begun.wait(PATIENCE)
+    pool.close()
+    assert "left behind" in caplog.text
+    go.set()
+
+    until(pool.loop.loop.is_closed)  # once it has ended after all, so has the loop
+
+
+def test_closing_ends_what_a_thread_has_awaited(make_pool):
+    awaiting = threading.Event()
+    ended = Future()
+
+    async def for_ever():
+        awaiting.set()
+        await asyncio.Event().wait()
+
+    pool = make_pool()
+
+    def wait():
+        try:
+            pool.loop.wait_for(for_ever())
+        except CancelledError as error:
+            ended.set_result(type(error).__name__)
+
+    threading.Thread(target=wait).start()
+    assert awaiting.wait(PATIENCE)
+    pool.close()
+
+    assert ended.result(PATIENCE) == "CancelledError"
+
+
+def test_closing_cancels_its_tasks_on_a_loop_of_the_caller_and_no_others(make_pool):
+    async def main():
+        begun = asyncio.Event()
+
+        async def call_async(fake):
+            begun.set()
+            await asyncio.Event().wait()
+
+        pool = make_pool(call_async=call_async, loop=asyncio.get_running_loop())
+        other = asyncio.create_task(asyncio.Event().wait())
+        pool.submit([Fake(1, is_async=True)])
+        await begun.wait()
+        await asyncio.to_thread(pool.close)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        other.cancel()
+        return left == {other}
+
+    assert asyncio.run(main())
+
+
+def test_taking_back_waits_for_nothing_that_a_thread_took_meanwhile():
+    threads = Threads(1, "hasty")
+
+    class Emptied(SimpleQueue):
+        def empty(self):
+            return False  # out of date by the time that one acts on it
+
+    threads._jobs = Emptied()
+    taken_back = Future()
+    threading.Thread(target=lambda: taken_back.set_result(threads.take_back()), daemon=True).start()
+
+    assert taken_back.result(PATIENCE) == []
 
 
 def test_no_loop_is_made_where_nothing_is_async(make_pool, reports):

@@ -5,9 +5,12 @@ import threading
 import pytest
 
 import active_workflow as aw
+from active_workflow.engine.notices import notifier
 from active_workflow.engine.outside import Deliverer
 from active_workflow.errors import StoreError, StoreUnavailable, UnknownCommit
+from active_workflow.store.clock import system_clock
 from active_workflow.store.memory import MemoryStore
+from tests.semantics.until import until
 
 
 class Faulty(MemoryStore):
@@ -109,6 +112,34 @@ def test_draining_ends_its_threads(store):
     assert left <= {"active-workflow-waiter", "active-workflow-notices"}
 
 
+class Sleeps(aw.Workflow):
+    nap = aw.sleep("1h")
+
+
+def test_a_clock_that_stood_while_the_machine_slept_is_put_right_by_the_store():
+    slept = []
+    store = MemoryStore(clock=lambda: system_clock() + 3_600_000_000 * len(slept))
+    with aw.Engine(store, poll_interval="20ms") as engine:
+        execution = engine.start(Sleeps, {})
+        until(lambda: execution.refresh().state == "waiting")
+        slept.append(1)
+
+        assert execution.wait(20).state == "completed"
+
+
+def test_what_a_worker_that_ends_meanwhile_was_to_take_over_is_given_back():
+    store = MemoryStore()
+    with aw.Engine(store, poll_interval="20ms") as engine, aw.Engine(store, poll_interval="20ms") as other:
+        engine.start_worker()
+        insert = store.insert
+        store.insert = lambda *args, **kwargs: (engine.drain(), insert(*args, **kwargs))[1]
+        execution = engine.start(WorkerFlow, {"waits": False})
+        assert store.lease_of(execution.id) is None
+        other.start_worker()
+
+        assert other.get(execution.id).wait(20).state == "completed"
+
+
 def test_an_idle_worker_asks_the_store_no_more_often_than_it_should():
     store = MemoryStore()
     engine = aw.Engine(store, poll_interval="50ms")
@@ -133,6 +164,48 @@ def test_a_call_from_outside_is_tried_again_when_it_is_refused_or_the_store_is_b
     assert engine.signal(execution.id, "approval", 1) is True
 
     assert execution.wait(20).state == "completed"
+
+
+def test_many_signals_to_one_execution_are_one_commit(store):
+    class Collects(aw.Workflow):
+        first = aw.wait_for_signal("ping")
+        second = aw.wait_for_signal("ping")
+        never = aw.wait_for_signal()
+
+    engine = aw.Engine(store, embedded=False)
+    execution = engine.start(Collects, {})
+    commits = []
+    commit = store.commit
+    store.commit = lambda changes: (commits.append(len(changes)), commit(changes))[1]
+    told = []
+    end = aw.subscribe("active_workflow.signal.received", lambda event: told.append(event.payload))
+    items = [{"execution_id": execution.id, "name": "ping", "payload": n} for n in range(500)]
+
+    assert engine.signal_many(items)[:2] == [True, True]
+    assert commits == [1]
+    assert (execution.refresh().ctx.first, execution.ctx.second) == (0, 1)
+    assert notifier.flush()
+    end()
+    assert told[:2] == [0, 1]
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_many_of_one_whose_commit_is_of_unknown_outcome_count_once_and_say_so(store, landed):
+    class Pair(aw.Workflow):
+        first = aw.wait_for_signal("ping")
+        second = aw.wait_for_signal("ping")
+
+    engine = aw.Engine(store, embedded=False)
+    execution = engine.start(Pair, {})
+    store.fail("commit", UnknownCommit("cut"), after=landed)
+    items = [
+        {"execution_id": execution.id, "name": "ping", "payload": n, "idempotency_key": str(n)}
+        for n in (0, 1, 0)
+    ]
+
+    assert engine.signal_many(items) == [True, True, False]
+    assert execution.refresh().state == "completed"
+    assert (execution.ctx.first, execution.ctx.second) == (0, 1)
 
 
 def test_a_call_from_outside_gives_up_at_its_deadline(engine, store, monkeypatch):

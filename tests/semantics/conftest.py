@@ -16,13 +16,16 @@ import pytest
 import active_workflow as aw
 from active_workflow.dsl.durations import parse_duration
 
-StoreUrl = Callable[[Path], str]
+StoreUrl = Callable[[pytest.FixtureRequest, Path], str]
 
 STORES: dict[str, StoreUrl] = {
-    "memory": lambda _folder: "memory://",
-    "sqlite": lambda folder: f"sqlite:///{folder}/semantics.db",
+    "memory": lambda _request, _folder: "memory://",
+    "sqlite": lambda _request, folder: f"sqlite:///{folder}/semantics.db",
+    "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
 }
 """Each store's name and what gives the URL of an empty one."""
+SERVERS = {"postgres"}
+"""Those that need a server: left out of the quick run."""
 
 
 class Clock:
@@ -38,9 +41,11 @@ class Clock:
         self.now += timedelta(microseconds=parse_duration(duration, "duration"))
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in SERVERS else []) for name in STORES]
+)
 def store_url(request, tmp_path) -> str:
-    return STORES[request.param](tmp_path)
+    return STORES[request.param](request, tmp_path)
 
 
 @pytest.fixture

@@ -203,6 +203,40 @@ def test_serve_runs_async_steps_on_the_caller_s_loop(store_url):
     assert execution.ctx.two.startswith("active-workflow")
 
 
+def test_serve_takes_the_caller_s_loop_though_a_worker_runs_already(store_url):
+    loops = []
+
+    class Flow(aw.Workflow):
+        @aw.step
+        async def one(self):
+            loops.append(asyncio.get_running_loop())
+
+    async def main():
+        with aw.Engine(store_url) as engine:
+            await (await engine.start_async(Flow, {})).wait_async(20)
+            async with engine.serve():
+                await (await engine.start_async(Flow, {})).wait_async(20)
+            return asyncio.get_running_loop()
+
+    loop = asyncio.run(main())
+    assert [each is loop for each in loops] == [False, True]
+
+
+def test_a_cancelled_wait_leaves_the_work_alone(live):
+    execution = EngineWaits.start()
+
+    async def main():
+        waiting = asyncio.create_task(execution.wait_async())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(main())
+    assert execution.signal("approval", 1) is True
+    assert execution.wait(20).state == "completed"
+
+
 def test_many_threads_use_one_engine(live):
     found = []
 
@@ -314,6 +348,20 @@ for _ in range(3):
     assert ran.returncode == 0
     assert "3 executions" in ran.stderr
     assert "active-workflow worker" in ran.stderr
+
+
+def test_a_process_that_ends_lets_its_subscribers_hear_the_end(tmp_path):
+    script = """
+import time
+def tell(event):
+    time.sleep(0.2)
+    print(event.name)
+aw.subscribe("active_workflow.execution.completed", tell)
+Greet.start(who="Ada").wait()
+"""
+    ran = python(GREET + script, tmp_path)
+
+    assert ran.stdout == "hello Ada\nactive_workflow.execution.completed\n", ran.stderr
 
 
 def test_importing_and_defining_touches_nothing(tmp_path):

@@ -1,5 +1,6 @@
 """Steps that behave badly: the worker lives, the error says what to do, undo follows."""
 
+import asyncio
 import os
 import sys
 import threading
@@ -43,6 +44,7 @@ ERRORS = {
     "BadStr": BadStr(),
     "BadInit": BadInit(code=1),
     "Base": Base("base"),
+    "CancelledError": asyncio.CancelledError(),
     "RecursionError": RecursionError("deep"),
     "MemoryError": MemoryError(),
     "ExceptionGroup": ExceptionGroup("many", [ValueError("a"), BadStr()]),

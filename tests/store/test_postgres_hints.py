@@ -54,6 +54,7 @@ def test_a_listener_on_a_dead_line_is_made_anew(
     stop = behind_proxy.listen(told.set)
     assert stop is not None
     until(lambda: _hears(store, told))
+    time.sleep(0.3)  # until all that was told has arrived
     postgres_proxy.silent = True
     assert not _hears(store, told)
     time.sleep(1.5)

@@ -39,6 +39,6 @@ def check_command(*, modules: tuple[str, ...], ignore: tuple[str, ...], as_json:
     else:
         for finding in found:
             click.echo(str(finding))
-        kinds = ", ".join(f"{count} × {id}" for id, count in sorted(Counter(f.id for f in found).items()))
+        kinds = ", ".join(f"{count} of {id}" for id, count in sorted(Counter(f.id for f in found).items()))
         click.echo(f"{len(found)} findings: {kinds}" if found else "Nothing found.", err=True)
     sys.exit(1 if found else 0)

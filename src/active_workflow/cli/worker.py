@@ -3,7 +3,8 @@
 import logging
 import os
 import signal
-import threading
+import sys
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -61,9 +62,12 @@ def worker_command(
     click.echo(f"Worker started for {', '.join(workflows)}. Ctrl-C stops it.", err=True)
     stop.wait()
     click.echo("Stopping: running steps may end; once more ends at once.", err=True)
-    if not engine.drain():
+    in_order = engine.drain()
+    if not in_order:
         click.echo("The grace time is over: what still ran is left for another worker.", err=True)
     default.close()
+    if not in_order:
+        _end_at_once()
 
 
 def _engine(store: str | None, given: dict[str, Any]) -> Engine:
@@ -79,19 +83,29 @@ def _engine(store: str | None, given: dict[str, Any]) -> Engine:
     return default.use(coded.like(store, **given))
 
 
+def _end_at_once() -> None:
+    """End without waiting for threads: Python itself would, for those that steps have begun."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 class _Stop:
     """Takes SIGTERM and SIGINT: the first asks for an end, the second is one."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._asked: SimpleQueue[int] = SimpleQueue()  # a handler may interrupt its own waiter: no lock here
+        self._number: int | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked.is_set():
+        if self._number is not None:
             os._exit(128 + number)
-        self._asked.set()
+        self._number = number
+        self._asked.put(number)
 
     def wait(self) -> None:
         """Return when an end is asked for."""
-        self._asked.wait()
+        self._asked.get()

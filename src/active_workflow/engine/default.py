@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any, Unpack
 from active_workflow.core.states import State
 from active_workflow.dsl.client import set_client
 from active_workflow.engine.engine import Engine
+from active_workflow.engine.notices import notifier
 from active_workflow.engine.options import EngineOptions
 from active_workflow.errors import StoreError
 from active_workflow.store import MemoryStore
@@ -22,6 +24,8 @@ _engines: list[Engine] = []
 
 UNFINISHED = tuple(state for state in State if not state.terminal)
 MOST_COUNTED = 1000
+LAST_WORDS = 1.0
+"""Seconds that subscribers are given when the process ends."""
 
 
 def configure(store: Any = None, **options: Unpack[EngineOptions]) -> Engine:
@@ -93,6 +97,16 @@ def engine() -> Engine:
         return _engines[0] if _engines else configure()
 
 
+def _after_fork() -> None:
+    """Make a new lock in a child: a thread that it doesn't have may have held the one there was."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 @atexit.register
 def _at_exit() -> None:
     """Let running steps end in order, and say what is left for another process."""
@@ -108,6 +122,7 @@ def _at_exit() -> None:
             one.close()
         except StoreError as error:
             _log.warning("could not end in order: %s", error)
+    notifier.flush(LAST_WORDS)
 
 
 def _tell_what_waits(one: Engine) -> None:

@@ -17,15 +17,22 @@ class Driver:
         store: Where.
         now: The store's time.
         on_recorded: Told of every transition after its commit.
+        on_time: Told the store's time whenever an answer carries it.
     """
 
     def __init__(
-        self, scheduler: Scheduler, store: Store, now: Callable[[], int], on_recorded: OnRecorded
+        self,
+        scheduler: Scheduler,
+        store: Store,
+        now: Callable[[], int],
+        on_recorded: OnRecorded,
+        on_time: Callable[[int], None] | None = None,
     ) -> None:
         self.scheduler = scheduler
         self.store = store
         self.now = now
         self._on_recorded = on_recorded
+        self._on_time = on_time
 
     def turn(self) -> list[Call]:
         """Do everything that is to be done in the store now.
@@ -66,6 +73,8 @@ class Driver:
         if request is None:
             return False
         answer = self.store.claim(request)
+        if self._on_time is not None:
+            self._on_time(answer.now)
         self.scheduler.claimed(answer, now + request.lease, self.now(), limit=request.limit)
         return bool(answer.executions)
 

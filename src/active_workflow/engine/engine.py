@@ -25,8 +25,9 @@ from active_workflow.engine.settings import (
 )
 from active_workflow.engine.starting import Accepted, Owner, Starter
 from active_workflow.engine.twins import AsyncTwins, twin
+from active_workflow.engine.worker import Worker
 from active_workflow.errors import ConfigurationError
-from active_workflow.store.base import Store
+from active_workflow.store.base import Lease, Store
 from active_workflow.store.serializer import JsonSerializer, Serializer, embeddable
 from active_workflow.store.url import open_store
 
@@ -97,9 +98,10 @@ class Engine(AsyncTwins):
         if options.connection is not None:
             raise ConfigurationError("connection= is not part of this version yet: start without it")
         now = self._host.now()
-        owner = self._owner(program, len(ctxs))
+        worker = self._host.ensure_worker()
+        owner = self._owner(worker, program, len(ctxs))
         accepted = self._starter.start(program, ctxs, options, now=now, owner=owner)
-        self._take_over(accepted, now)
+        self._take_over(accepted, now, worker)
         return self._handles(accepted)
 
     async def start_program_async(self, program: Program, ctx: object, options: StartOptions) -> Execution:
@@ -136,9 +138,8 @@ class Engine(AsyncTwins):
     start_async = twin(start)
     start_many_async = twin(start_many)
 
-    def _owner(self, program: Program, count: int) -> Owner | None:
+    def _owner(self, worker: Worker | None, program: Program, count: int) -> Owner | None:
         """Give the worker that takes new executions over with the insert itself, if it may and has room."""
-        worker = self._host.ensure_worker()
         if worker is None or count > min(worker.room, MOST_TAKEN_AT_ONCE):
             return None
         queues = self.settings.queues
@@ -146,14 +147,19 @@ class Engine(AsyncTwins):
             return None
         return Owner(worker.name, self.settings.lease, self.settings.queues)
 
-    def _take_over(self, accepted: Sequence[Accepted], now: int) -> None:
+    def _take_over(self, accepted: Sequence[Accepted], now: int, worker: Worker | None) -> None:
         new = [one.new for one in accepted if one.new is not None]
         publish([(None, execution) for execution in new], now, self.serializer)
-        worker = self._host.worker
-        for one in accepted:
-            if one.held and one.new is not None and worker is not None:
-                worker.adopt(one.new, now + self.settings.lease)
+        held = [one.new for one in accepted if one.new is not None and one.held]
+        if worker is not None:
+            good_until = now + self.settings.lease
+            self._give_back([x for x in held if not worker.adopt(x, good_until)])
         self._host.wake([x.id for x in new], hint=not all(one.held for one in accepted))
+
+    def _give_back(self, new: Sequence[Snapshot]) -> None:
+        """Let others run what was to be taken over by a worker that has ended meanwhile."""
+        if new:
+            self.store.release([Lease(x.id, x.token) for x in new], {x.id: x.run_at for x in new})
 
     def _handles(self, accepted: Sequence[Accepted]) -> list[Execution]:
         holders = [one.id for one in accepted if one.new is None]
@@ -180,6 +186,7 @@ class Engine(AsyncTwins):
     async def serve(self) -> AsyncIterator[Self]:
         """Run this process's worker with async steps on the caller's loop, until the block ends."""
         loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._host.drain)  # one that runs already has another loop
         await asyncio.to_thread(self._host.start_worker, loop=loop)
         try:
             yield self

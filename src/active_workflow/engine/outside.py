@@ -41,8 +41,8 @@ class Deliverer:
     def deliver_many(self, events: Sequence[tuple[str, Event]]) -> list[Transition]:
         """Apply events, those of different executions in one commit, and give each's before and after.
 
-        Several events of one execution are applied in their order, in the same commit. Where before and after are the same
-        object the event was a repeat or came too late, and nothing was written.
+        Several events of one execution are applied in their order, in the same commit. Where before and
+        after are the same object the event was a repeat or came too late, and nothing was written.
 
         Raises:
             ExecutionNotFound: One of the ids is unknown; nothing was written.

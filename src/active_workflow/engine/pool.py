@@ -39,8 +39,8 @@ class Threads:
         elif len(self._threads) < self._size:
             number = len(self._threads) + 1
             thread = threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def take_back(self) -> list[Job]:
         """Give the jobs that no thread has begun; they will not be done."""
@@ -81,6 +81,7 @@ class Loop:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self.loop.close()
 
     def submit(self, jobs: Sequence[tuple[Call, Callable[[], Coroutine[Any, Any, None]]]]) -> None:
         """Start a task for each job, in one hop to the loop."""
@@ -110,28 +111,25 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(awaited(), self.loop).result()
 
     def close(self) -> None:
-        """Cancel what still runs here, and stop an own loop; code that lets nobody stop it is left behind."""
-        if self.loop.is_closed():
+        """Cancel what still runs here, and end an own loop; code that lets nobody stop it is left behind."""
+        if self.loop.is_closed() or not (self._own or self.loop.is_running()):
             return
-        if self._own or self.loop.is_running():
-            self._cancel_all()
-        if self._own:
-            self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join(PATIENCE)
-            if not self._thread.is_alive():
-                self.loop.close()
-
-    def _cancel_all(self) -> None:
         ended = asyncio.run_coroutine_threadsafe(self._all_cancelled(), self.loop)
+        if self._own:
+            ended.add_done_callback(lambda _: self.loop.call_soon_threadsafe(self.loop.stop))
         try:
             ended.result(PATIENCE)
         except TimeoutError:
             logger.warning("an async step goes on though it was cancelled: it is left behind")
+        else:
+            if self._own:
+                self._thread.join(PATIENCE)
 
     async def _all_cancelled(self) -> None:
         """Cancel the calls of this pool; on an own loop all else as well, which only steps can have begun."""
-        others = asyncio.all_tasks() - {asyncio.current_task()} if self._own else set()
-        tasks = {*self._tasks.values(), *others}
+        tasks = set(self._tasks.values())
+        if self._own:
+            tasks |= asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -50,7 +50,7 @@ class Parts:
 
     def driver(self, scheduler: Scheduler) -> Driver:
         """Make the hands of a scheduler."""
-        return Driver(scheduler, self.store, self.clock.now, self.on_recorded)
+        return Driver(scheduler, self.store, self.clock.now, self.on_recorded, self.clock.set)
 
     def caller(self, wait_for: Callable[[Awaitable[Any]], Any]) -> Caller:
         """Make what calls user code."""

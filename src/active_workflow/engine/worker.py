@@ -46,6 +46,8 @@ class Worker:
         self._failures = 0
         self._drained = threading.Event()
         self._abandoned = False
+        self._door = threading.Lock()
+        self._shut = False
         self._thread = threading.Thread(target=self._run, name=scheduler.settings.name, daemon=True)
 
     # --- From any thread ------------------------------------------------------------------------
@@ -64,9 +66,12 @@ class Worker:
         """About how many more executions it could take over at once."""
         return 0 if self._scheduler.draining else self._scheduler.pace.limit - len(self._scheduler.held)
 
-    def adopt(self, execution: Execution, good_until: int) -> None:
-        """Hand it an execution that was inserted with its lease."""
-        self._inbox.put(lambda: self._scheduler.adopt(execution, good_until, self._clock.now()))
+    def adopt(self, execution: Execution, good_until: int) -> bool:
+        """Hand it an execution that was inserted with its lease; False when it has ended by now."""
+        with self._door:
+            if not self._shut:
+                self._inbox.put(lambda: self._scheduler.adopt(execution, good_until, self._clock.now()))
+            return not self._shut
 
     def touched(self, id: str) -> None:
         """Tell it that an execution was changed by somebody else in this process."""
@@ -126,9 +131,10 @@ class Worker:
         self._stop_expired()
 
     def _over(self) -> bool:
-        if self._abandoned:
-            return True
-        return self._scheduler.draining and not self._scheduler.held and self._inbox.empty()
+        with self._door:
+            at_rest = self._scheduler.draining and not self._scheduler.held and self._inbox.empty()
+            self._shut = self._abandoned or at_rest
+            return self._shut
 
     def _take_messages(self) -> None:
         try:

@@ -79,7 +79,7 @@ def assert_cancelled(execution: Execution) -> None:
 
 
 def assert_waiting(execution: Execution, step: StepName) -> None:
-    """Look again, and raise AssertionError with the timeline unless a step waits: for a signal, a time, …"""
+    """Look again, and raise AssertionError with the timeline unless a step waits."""
     _assert_step(execution.refresh(), step, StepState.WAITING)
 
 

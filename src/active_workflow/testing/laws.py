@@ -1,8 +1,9 @@
-"""The laws that a step must keep so that the engine may run it again and undo it, checked on one step alone."""
+"""The laws that a step must keep so that the engine may run it again and undo it."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -50,10 +51,9 @@ def check_step_laws(
     bench = _Bench(step, world, observe or _balances)
     wanted = _applicable(step) if laws is None else _known(laws)
     if not _has_strategies(ctx):
-        for law in wanted:
-            bench.check(law, ctx)
+        bench.check_all(wanted, ctx)
         return
-    _with_hypothesis(ctx, max_examples, lambda example: [bench.check(law, example) for law in wanted])
+    _with_hypothesis(ctx, max_examples, partial(bench.check_all, wanted))
 
 
 def _applicable(step: StepRef) -> list[str]:
@@ -81,6 +81,10 @@ class _Bench:
     step: StepRef
     world: Callable[[], Any]
     observe: Callable[[Any], Any]
+
+    def check_all(self, laws: Collection[str], ctx: object) -> None:
+        for law in laws:
+            self.check(law, ctx)
 
     def check(self, law: str, ctx: object) -> None:
         """Raise AssertionError unless the step keeps a law."""

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Self
+from typing import Self
 
 from active_workflow.core.states import State, StepState
 from active_workflow.dsl.current import running
@@ -117,7 +117,7 @@ class Ledger:
     def __str__(self) -> str:
         return ", ".join(map(str, self.entries)) or "nothing"
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return self.entries == other.entries if isinstance(other, Ledger) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # it changes

@@ -19,7 +19,7 @@ pytest.register_assert_rewrite("active_workflow.testing.store_contract")
 
 @pytest.fixture
 def workflow_clock() -> "VirtualClock":
-    """A clock that stands until the test moves it: ``.now``, ``.advance("30m")``, ``.advance_to(instant)``."""
+    """A clock that stands until the test moves it: ``.now``, ``.advance("30m")``, ``.advance_to(at)``."""
     clock: VirtualClock = import_module("active_workflow.testing.virtual").VirtualClock()
     return clock
 

@@ -24,7 +24,7 @@ EXECUTION_ID = "test-1"
 def run_step(
     step: StepRef, ctx: object = None, *, attempt: int = 1, execution_id: str = EXECUTION_ID
 ) -> tuple[Any, Ctx]:
-    """Run one step of a workflow: ``result, ctx = run_step(Checkout.charge_card, {"order_id": 42})``.
+    """Run one step of a workflow by itself, for instance ``Checkout.charge_card``.
 
     Its condition is not asked and its retry policy counts for nothing; what it raises comes out as it is.
 
@@ -53,7 +53,7 @@ def run_undo(
     attempt: int = 1,
     execution_id: str = EXECUTION_ID,
 ) -> Ctx:
-    """Run the compensation of one step: ``ctx = run_undo(Checkout.charge_card, ctx, result)``.
+    """Run the compensation of one step by itself.
 
     Args:
         step: The step, by its object.

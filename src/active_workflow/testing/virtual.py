@@ -71,6 +71,6 @@ def virtual_engine(clock: VirtualClock) -> Iterator[Engine]:
     It goes by ``clock`` and runs nothing until told to; in the end it is closed, and the engine that there
     was is the process's again.
     """
-    with Engine(MemoryStore(lambda: clock.micros), embedded=False, clock=clock) as engine:
-        with default.stand_in(engine):
-            yield engine
+    store = MemoryStore(lambda: clock.micros)
+    with Engine(store, embedded=False, clock=clock) as engine, default.stand_in(engine):
+        yield engine

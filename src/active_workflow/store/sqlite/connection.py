@@ -25,6 +25,7 @@ _SECONDS_BETWEEN_TRIES = 0.01
 
 _locks: dict[tuple[int, str], threading.RLock] = {}
 _locks_guard = threading.Lock()
+_fork_guard = threading.Lock()
 _inherited: list[object] = []
 """Connections of a parent process: closing one here would take the parent's locks from it."""
 
@@ -35,13 +36,14 @@ def _lock_for(path: str) -> "threading.RLock":
         return _locks.setdefault((os.getpid(), path), threading.RLock())
 
 
-def _new_guard_after_fork() -> None:
-    global _locks_guard  # noqa: PLW0603 - it may have been held by a thread that the child doesn't have
-    _locks_guard = threading.Lock()
+def _new_guards_after_fork() -> None:
+    """Make new ones: a thread that the child doesn't have may have held them."""
+    global _locks_guard, _fork_guard
+    _locks_guard, _fork_guard = threading.Lock(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_guard_after_fork)
+    os.register_at_fork(after_in_child=_new_guards_after_fork)
 
 
 class Connections:
@@ -65,16 +67,19 @@ class Connections:
         self._begin()
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
         self._lock = _lock_for(self.path)
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
+        self._pid = os.getpid()
 
     def _check_fork(self) -> None:
         """Leave a parent's connections alone: in a forked child they must be neither used nor closed."""
-        if self._pid != os.getpid():
-            _inherited.extend((self._writer, self._readers))
-            self._begin()
+        if self._pid == os.getpid():
+            return
+        with _fork_guard:
+            if self._pid != os.getpid():
+                _inherited.extend((self._writer, self._readers))
+                self._begin()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

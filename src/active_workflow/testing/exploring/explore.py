@@ -36,8 +36,8 @@ class Exploration:
     complete: bool = True
 
     def __str__(self) -> str:
-        crashes = ", ".join(f"{count} with {number or 'no'} crash{'es' * (number > 1)}"
-                            for number, count in sorted(self.crashes.items()))  # fmt: skip
+        numbers = sorted(self.crashes.items())
+        crashes = ", ".join(f"{count} with {n or 'no'} crash{'es' * (n > 1)}" for n, count in numbers)
         ends = ", ".join(f"{count} {state.value}" for state, count in self.ends.most_common())
         rest = "" if self.complete else "; the limit came before everything was tried"
         return f"{self.schedules} schedules ({crashes}) ended {ends}{rest}"
@@ -58,7 +58,7 @@ def explore(
     limit: int = 20_000,
     replay: str | None = None,
 ) -> Exploration:
-    """Crash a saga wherever it can be crashed, and ask after each run whether the world is as it should be.
+    """Crash a saga wherever it can be crashed; ask after each run whether the world is as it should be.
 
     The saga runs once as it is. Then it goes every other way: each step fails for good, partners fail external
     steps or never answer, somebody cancels at each place. Then in each of these runs a worker crashes: before
@@ -140,8 +140,8 @@ class _Search:
     def _stopped(self, limit: int) -> Exploration:
         self.found.complete = False
         warnings.warn(
-            f"explore has stopped after {limit} schedules, there are more: raise limit=, lower max_crashes=, or "
-            "name in fail= the steps that may fail",
+            f"explore has stopped after {limit} schedules, and there are more: raise limit=, lower "
+            "max_crashes=, or name in fail= the steps that may fail",
             stacklevel=4,
         )
         return self.found

@@ -1,4 +1,4 @@
-"""The story of one run, to be read: what workers recorded and called, what changed outside, what went wrong."""
+"""The story of one run, to be read: what workers recorded and called, and what changed outside."""
 
 from collections.abc import Iterator, Sequence
 

@@ -257,8 +257,11 @@ class Trial:
 
 
 def _blows(call: Call) -> list[Blow]:
-    """Give what can happen to a worker at a call. An undo's only attempt never runs out of time: that would
-    be an undo that fails for good, and of those the outcome is known."""
+    """Give what can happen to a worker at a call.
+
+    An undo's only attempt never runs out of time: that would be an undo that fails for good, and what comes
+    of that is known without trying.
+    """
     if call.kind is CallKind.VERIFY or call.kind is CallKind.DECIDE:
         return [Blow.CRASH]
     policies = call.execution.plan.by_name[call.step].undo_policies

@@ -1,4 +1,4 @@
-"""Looks at definitions for what will hurt once something crashes; ``active-workflow check`` on the command line.
+"""Looks at definitions for what will hurt once something crashes: ``active-workflow check``.
 
 ``source`` finds out what the code of a step does to ctx, ``rules`` has the findings, ``checking`` runs them.
 """

@@ -51,7 +51,7 @@ class Finding:
 def check(
     *what: ModuleType | type[Workflow[Any]] | Program | str, ignore: Collection[str] = ()
 ) -> list[Finding]:
-    """Look at definitions for what will hurt once something crashes: ``assert not check(app.workflows)``.
+    """Look at definitions for what will hurt once something crashes.
 
     Args:
         *what: Modules (objects or dotted names, imported already), workflow classes or programs. Of a module
@@ -95,14 +95,9 @@ def _is_in(module: str, name: str) -> bool:
 
 def _findings(program: Program) -> Iterator[Finding]:
     found = {place.name: place for place in places(program.workflow, Where())}
-    runs = {
-        name: _facts(_target(place), program) for name, place in found.items() if program.steps[name].call
-    }
-    undos = {
-        name: _facts(_undo(place, program.workflow), program)
-        for name, place in found.items()
-        if program.steps[name].compensate
-    }
+    code, workflow = program.steps, program.workflow
+    runs = {name: _facts(place.step.target, workflow) for name, place in found.items() if code[name].call}
+    undos = {name: _facts(_undo(place), workflow) for name, place in found.items() if code[name].compensate}
     subject = Subject(program, runs, undos)
     told = [(id, *item) for id, rule in RULES.items() for item in rule(subject)]
     order = {name: number for number, name in enumerate(found)}
@@ -111,21 +106,19 @@ def _findings(program: Program) -> Iterator[Finding]:
         yield Finding(id, program.name, step, where.file, where.line, problem, remedy)
 
 
-def _facts(function: Any, program: Program) -> Facts:
-    return facts_of(function, program.workflow)
+def _undo(place: Place) -> Any:
+    """Give what a step's compensation was given as."""
+    return {**options_of(place.step.target), **place.step.options}["compensate"]
 
 
-def _target(place: Place) -> Any:
-    """Give the function that a step calls."""
-    target = place.step.target
-    return getattr(target, "call", None) if has_call(target) else target
-
-
-def _undo(place: Place, workflow: type) -> Any:
-    """Give the function that undoes a step."""
-    given = {**options_of(place.step.target), **place.step.options}.get("compensate")
+def _facts(given: Any, workflow: type) -> Facts:
+    """Give the facts of what a step calls, in any of the forms in which it may be given."""
+    method = "call"
     if isinstance(given, TaskMethod):
-        return getattr(given.task, given.method)
+        given, method = given.task, given.method
+    if has_call(given):
+        owner = given if isinstance(given, type) else type(given)
+        return facts_of(inspect.getattr_static(owner, method, None), owner, task=True)
     if isinstance(given, str):
         given = inspect.getattr_static(workflow, given)
-    return getattr(given, "call", None) if has_call(given) else given
+    return facts_of(given, workflow)

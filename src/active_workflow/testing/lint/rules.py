@@ -41,10 +41,7 @@ class Subject:
 
     def written_by(self, step: StepPlan) -> set[str]:
         """Give the keys of ctx that a step is known to write."""
-        if step.kind in {StepKind.EXTERNAL, StepKind.SIGNAL}:
-            payload = {step.payload_key}
-        else:
-            payload = set()
+        payload = {step.payload_key} if step.kind in {StepKind.EXTERNAL, StepKind.SIGNAL} else set()
         facts = self.runs.get(step.name)
         if facts is None:
             return payload
@@ -69,8 +66,8 @@ def no_way_back(subject: Subject) -> Told:
         if bare and subject.runs[step.name].acts and not subject.past_pivot(step):
             yield (
                 step.name,
-                "what it does outside stays when a later step fails or somebody cancels: it has no compensation",
-                'write one; or say no_undo="why none is needed", or pivot=True for the point of no return',
+                "nothing undoes what it does outside when a later step fails or somebody cancels",
+                'write a compensation; or say no_undo="why none is needed"; or pivot=True: no way back from here',
             )
 
 
@@ -102,7 +99,7 @@ def waits_for_ever(subject: Subject) -> Told:
     for step in subject.plan.steps:
         ends = step.timeout or step.heartbeat_timeout or subject.plan.timeout
         if step.kind is StepKind.EXTERNAL and not ends:
-            problem = "if its completion is lost, it waits for ever: neither the step nor the workflow has a timeout"
+            problem = "it waits for ever if its completion is lost: neither it nor the workflow has a timeout"
             yield step.name, problem, 'say timeout="1h", or heartbeat_timeout='
 
 
@@ -110,7 +107,9 @@ def signal_never_comes(subject: Subject) -> Told:
     """AW104: a wait for a signal without an end."""
     for step in subject.plan.steps:
         if step.kind is StepKind.SIGNAL and not (step.timeout or subject.plan.timeout):
-            problem = "if nobody sends the signal, it waits for ever: neither the wait nor the workflow has a timeout"
+            problem = (
+                "it waits for ever if nobody sends the signal: neither it nor the workflow has a timeout"
+            )
             yield step.name, problem, 'say timeout="2d", with on_timeout="continue" where that is no failure'
 
 
@@ -124,7 +123,7 @@ def repeated_without_key(subject: Subject) -> Told:
         if not (step.no_undo or step.verifies):
             yield (
                 step.name,
-                "it is tried again, and does not use ctx.step_key: an attempt whose answer is lost happens twice",
+                "it is tried again and does not use ctx.step_key: if an answer is lost, it happens twice",
                 "pass ctx.step_key as the idempotency key, or write a verify that looks whether it happened",
             )
 
@@ -151,8 +150,8 @@ def in_doubt_for_people(subject: Subject) -> Told:
         if step.at_most_once and not step.verifies:
             yield (
                 step.name,
-                "after a crash in it the execution stops until a person says resolve: at_most_once without verify",
-                "write a verify that looks whether it happened; if nobody but a person can, ignore this finding",
+                "at_most_once without verify: after a crash in it a person has to find out and say resolve",
+                "write a verify that looks whether it happened; ignore this where only a person can",
             )
 
 

@@ -70,34 +70,32 @@ class Facts:
 UNKNOWN = Facts(known=False, may_write=True, may_return=True, acts=True, hands_on=True)
 
 
-def facts_of(function: Any, workflow: type) -> Facts:
+def facts_of(function: Any, owner: type, *, task: bool = False) -> Facts:
     """Give what the source of a function says.
 
     Args:
         function: A method of the workflow, a function of ctx, or a task's method.
-        workflow: Where the methods are that it calls by ``self``.
+        owner: The class of the workflow or the task: where the methods are that it calls by ``self``.
+        task: Whether it is a task's method, which takes ctx as an argument.
     """
     facts = Facts()
-    return facts if _read(function, workflow, facts, set()) else UNKNOWN
+    return facts if _read(function, owner, facts, {""}, task=task) else UNKNOWN
 
 
-def _read(function: Any, workflow: type, facts: Facts, seen: set[str]) -> bool:
+def _read(function: Any, owner: type, facts: Facts, seen: set[str], *, task: bool) -> bool:
     plain = inspect.unwrap(getattr(function, "__func__", function))
     node = _node(plain)
     if node is None:
         return False
-    reader = _Reader(node, facts)
-    for statement in (
-        node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else [_as_return(node)]
-    ):
+    reader = _Reader(node, facts, task=task)
+    for statement in [_as_return(node)] if isinstance(node, ast.Lambda) else node.body:
         reader.visit(statement)
-    for name in reader.methods - seen:
+    for name in sorted(reader.methods - seen):
         seen.add(name)
-        method = inspect.getattr_static(workflow, name, None)
+        method = inspect.getattr_static(owner, name, None)
         inner = Facts()
-        if not callable(method) or not _read(method, workflow, inner, seen):
-            facts.hands_on = facts.may_write = facts.acts = True
-            continue
+        if not callable(method) or not _read(method, owner, inner, seen, task=task):
+            inner = UNKNOWN
         _join(facts, inner)
     return True
 
@@ -141,13 +139,15 @@ def _as_return(node: ast.Lambda) -> ast.Return:
 class _Reader(ast.NodeVisitor):
     """Reads one function."""
 
-    def __init__(self, node: Code, facts: Facts) -> None:
+    def __init__(self, node: Code, facts: Facts, *, task: bool) -> None:
         self.methods: set[str] = set()
         self._facts = facts
         names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
         self._self = "self" if names[:1] == ["self"] else ""
-        own = names[1:] if self._self else names
-        self._ctx = {name for name in own[:1] if not isinstance(node, ast.Lambda) or name == "ctx"} or {"ctx"}
+        if self._self and not task:
+            self._ctx = {"ctx"}.intersection(names)  # a method of the workflow finds it at self.ctx
+        else:
+            self._ctx = set(names[1:2] if self._self else names[:1])
 
     def _is_ctx(self, node: ast.AST) -> bool:
         if isinstance(node, ast.Name):
@@ -183,9 +183,6 @@ class _Reader(ast.NodeVisitor):
         if self._is_ctx(node):
             self._facts.hands_on = self._facts.may_write = True
             return
-        if self._is_self(node.value):
-            self.methods.add(node.attr)
-            return
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
@@ -201,7 +198,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         for operator, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(operator, ast.In | ast.NotIn) and self._is_ctx(right):
-                self._facts.asked |= {leaf.value for leaf in ast.walk(node.left) if _is_text(leaf)}  # type: ignore[attr-defined]
+                self._facts.asked |= _texts(node.left)
                 return
         self.generic_visit(node)
 
@@ -210,15 +207,19 @@ class _Reader(ast.NodeVisitor):
         if isinstance(function, ast.Attribute) and self._is_ctx(function.value):
             self._method_of_ctx(function.attr, node)
         else:
-            pure = isinstance(function, ast.Name) and function.id in PURE
-            own = isinstance(function, ast.Attribute) and self._is_self(function.value)
-            self._facts.acts |= not pure and not own
-            self.visit(function)
+            self._called(function)
         for argument in _arguments(node):
             if self._is_ctx(argument) or self._is_self(argument):
                 self._facts.hands_on = self._facts.may_write = True
             else:
                 self.visit(argument)
+
+    def _called(self, function: ast.expr) -> None:
+        if isinstance(function, ast.Attribute) and self._is_self(function.value):
+            self.methods.add(function.attr)
+            return
+        self._facts.acts |= not (isinstance(function, ast.Name) and function.id in PURE)
+        self.visit(function)
 
     def _method_of_ctx(self, name: str, node: ast.Call) -> None:
         first = node.args[0] if node.args else None
@@ -239,7 +240,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Return(self, node: ast.Return) -> None:
         value = node.value
         if isinstance(value, ast.Dict) and all(key is not None and _is_text(key) for key in value.keys):
-            self._facts.returns |= {key.value for key in value.keys if isinstance(key, ast.Constant)}  # type: ignore[misc]
+            self._facts.returns |= {text for key in value.keys if key is not None for text in _texts(key)}
         elif value is not None and not isinstance(value, ast.Constant | ast.JoinedStr | ast.Compare):
             self._facts.may_return = True
         self.generic_visit(node)
@@ -260,3 +261,8 @@ def _arguments(node: ast.Call) -> Iterator[ast.expr]:
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _texts(node: ast.AST) -> set[str]:
+    constants = (leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}
