@@ -286,3 +286,61 @@ def test_a_step_that_forks_ends_once(live, log, tmp_path):
     assert execution.state == "completed"
     assert path.read_text() == "child"
     assert sys.is_finalizing() is False
+
+
+# --- Bad words from outside --------------------------------------------------------------------------
+
+
+class Told(aw.Workflow):
+    job = aw.task(lambda ctx: {}, external=True)
+    approval = aw.wait_for_signal()
+
+
+@pytest.mark.parametrize("bad", [5, b"x", "", "\ud800", "a\0b"])
+@pytest.mark.parametrize(
+    ("option", "send"),
+    [
+        ("idempotency_key", lambda x, bad: x.complete_step("job", 1, idempotency_key=bad)),
+        ("correlation_id", lambda x, bad: x.complete_step("job", 1, correlation_id=bad)),
+        ("idempotency_key", lambda x, bad: x.fail_step("job", idempotency_key=bad)),
+        ("correlation_id", lambda x, bad: x.fail_step("job", correlation_id=bad)),
+        ("error_class", lambda x, bad: x.fail_step("job", error_class=bad)),
+        ("idempotency_key", lambda x, bad: x.signal("approval", 1, idempotency_key=bad)),
+    ],
+)
+def test_a_word_that_no_store_keeps_as_it_is_is_refused_at_the_call(engine, option, send, bad):
+    execution = engine.run(Told.start())
+    with pytest.raises(aw.ConfigurationError, match=option):
+        send(execution, bad)
+
+    assert execution.refresh().steps["job"].state == "waiting"
+
+
+@pytest.mark.parametrize("reason", ["\ud800", "a\0b", "x" * 100_000])
+def test_what_people_are_to_read_is_kept_whatever_it_says(engine, reason):
+    cancelled, failed = engine.run(Told.start()), engine.run(Told.start())
+    assert cancelled.cancel(reason) is True
+    assert failed.fail_step("job", message=reason) is True
+    engine.run(cancelled, failed)
+
+    assert (cancelled.state, failed.state) == ("cancelled", "failed")
+
+
+@pytest.mark.parametrize("reason", [5, b"x"])
+def test_a_reason_is_text(engine, reason):
+    execution = engine.run(Told.start())
+    with pytest.raises(aw.ConfigurationError, match="reason"):
+        execution.cancel(reason)
+    with pytest.raises(aw.ConfigurationError, match="message"):
+        execution.fail_step("job", message=reason)
+
+
+@pytest.mark.parametrize("tags", ["ab", {"a": object()}, {1: "a"}, {"a": None}])
+def test_tags_are_text(engine, tags):
+    with pytest.raises(aw.ActiveWorkflowError, match="tags"):
+        aw.start(Told, {}, tags=tags)
+
+
+def test_an_item_of_many_is_a_mapping(engine):
+    with pytest.raises(aw.ConfigurationError, match="item 0"):
+        aw.complete_many([5])

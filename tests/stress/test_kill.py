@@ -29,7 +29,10 @@ SLOTS = 3
 DEADLINE = 100.0
 NAMES = ("first", "second", "third", "fourth", "fifth")
 
-STORES = {"sqlite": lambda folder: f"sqlite:///{folder}/stress.db"}
+STORES = {
+    "sqlite": lambda _request, folder: f"sqlite:///{folder}/stress.db",
+    "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
+}
 
 
 class Workers:
@@ -88,7 +91,7 @@ class Workers:
 
 @pytest.fixture
 def workers(request, tmp_path):
-    found = Workers(STORES[request.param](tmp_path), tmp_path / "ledger", tmp_path)
+    found = Workers(STORES[request.param](request, tmp_path), tmp_path / "ledger", tmp_path)
     yield found
     for process in found.processes:
         with contextlib.suppress(ProcessLookupError):

@@ -135,7 +135,7 @@ def test_a_fence_that_is_dropped_is_the_engines_fault(ledger, monkeypatch):
 
     def unfenced(self, change):
         row = self._rows[change.id]
-        object.__setattr__(change, "after", change.after.evolve(token=row.execution.token, revision=row.execution.revision + 1))
+        row.execution = row.execution.evolve(token=change.after.token, revision=change.guarded_revision)
         return commit(self, change)
 
     monkeypatch.setattr(MemoryStore, "_commit", unfenced)

@@ -94,8 +94,17 @@ def start_options(keywords: Mapping[str, Any], known: type = StartKeywords) -> S
             raise ContextError(f"{name}: {options[name]!r} is none of {listed(map(repr, choices))}")
     if options.get("run_at") is not None:
         options["run_at"] = parse_instant(options["run_at"], "run_at")
-    options["tags"] = {str(name): str(value) for name, value in (options.get("tags") or {}).items()}
+    options["tags"] = _checked_tags(options.get("tags") or {})
     return StartOptions(**options)
+
+
+def _checked_tags(tags: object) -> dict[str, str]:
+    if not isinstance(tags, Mapping):
+        raise ContextError(f"tags: {tags!r} is no mapping; write tags={{'shop': 'eu'}}")
+    for name, value in tags.items():
+        if not isinstance(name, str) or not isinstance(value, str | int):
+            raise ContextError(f"tags: {name!r}: {value!r} is no label; names and values are text")
+    return {name: str(value) for name, value in tags.items()}
 
 
 _CHOICES = {"key_reuse": ("never", "failed", "terminal"), "on_conflict": ("raise", "skip")}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from active_workflow.core.events import CancelRequested, Event, Paused, Resumed, RetryRequested
+from active_workflow.core.events import Event, Paused, Resumed, RetryRequested
 from active_workflow.core.outside import known_step
 from active_workflow.core.snapshot import Execution as Snapshot
 from active_workflow.core.states import Phase, State
@@ -146,7 +146,7 @@ class Operations(Lookups):
         Returns:
             True when it is to end cancelled, repeats included; False when it is over or past its pivot.
         """
-        before, after = self._deliver(execution_id, CancelRequested(reason))
+        before, after = self._deliver(execution_id, self._payloads.cancelled(reason))
         over_already = before.phase is Phase.OVER
         return not over_already and after.ending is not None and after.ending.outcome is State.CANCELLED
 

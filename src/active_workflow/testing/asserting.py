@@ -7,6 +7,7 @@ from active_workflow.core.states import State, StepState
 from active_workflow.dsl.handle import Execution
 from active_workflow.dsl.step_def import StepName
 from active_workflow.dsl.step_view import StepView
+from active_workflow.testing.exploring.story import span
 
 
 def timeline(execution: Execution) -> str:
@@ -45,7 +46,7 @@ def _line(execution: Execution, step: StepView) -> str:
 
 
 def _since(execution: Execution, at: datetime) -> str:
-    return f"+{at - execution.created_at}"
+    return f"+{span((at - execution.created_at).total_seconds())}"
 
 
 def assert_state(execution: Execution, state: State | str) -> None:
