@@ -9,7 +9,9 @@ bank = Ledger()
 class ForgottenKey(aw.Workflow):
     @aw.step
     def charge_card(self):
-        self.ctx.payment = bank.apply("charge", self.ctx.total)  # the bank can't tell that it is the same charge
+        self.ctx.payment = bank.apply(
+            "charge", self.ctx.total
+        )  # the bank can't tell that it is the same charge
 
     @charge_card.compensate
     def refund_card(self):

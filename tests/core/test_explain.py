@@ -48,8 +48,8 @@ def test_there_is_something_to_say_in_every_situation(name: str) -> None:
         ("paused", ["An operator paused it at 1970-01-01 00:00:00 UTC"]),
         ("blocked past its pivot", ["A cancel now would be refused: 'p' is the point of no return"]),
         ("completed", ["It was over at 1970-01-01 00:00:00 UTC"]),
-        ("cancelled", ["Because of Cancelled: changed my mind"]),
-        ("undone", ["Because of in step 'b' NonRetryable: no use"]),
+        ("cancelled", ["It was cancelled: changed my mind"]),
+        ("undone", ["Step 'b' failed with NonRetryable: no use"]),
     ],
 )
 def test_what_is_said(name: str, words: list[str]) -> None:

@@ -98,12 +98,13 @@ def test_every_field_of_a_snapshot_has_a_place() -> None:
     columns = {"name", "state", "seq", "result", "patch", "finished_at", "waiting_since", "timeout_at"}
     columns |= {"correlation_id", "heartbeat_at", "heartbeat", "run", "effect"}
     rest = {"undo", "undo_seq", "undo_patch", "keys", "payload", "early", "decided", "undo_waiting_since"}
+    rest |= {"undone_at"}
     assert {item.name for item in fields(Step)} == columns | rest
     known = {"id", "plan", "input", "ctx", "input_hash", "created_at", "run_at", "tags", "key", "parent_id"}
     known |= {"steps", "seq", "signals", "revision", "token", "started_at", "completed_at"}
     marks = {"phase", "ending", "signal_count", "signal_keys", "paused_at", "blocked", "overdue"}
     assert {item.name for item in fields(Execution)} == known | marks | {"cancel_requested_at"}
-    assert len(fields(Run)) == 14
+    assert len(fields(Run)) == 15
 
 
 @pytest.mark.parametrize("column", [4, 6, 7, 8])

@@ -266,7 +266,10 @@ def test_drive_comes_first(ledger):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"completions": {"jobb": 1}}, "completions: 'jobb' is none of this workflow's .did you mean \"job\""),
+        (
+            {"completions": {"jobb": 1}},
+            "completions: 'jobb' is none of this workflow's .did you mean \"job\"",
+        ),
         ({"signals": {"answer": 1}}, "signals: 'answer' is none of this workflow's; it has no, yes"),
         ({"fail": ["nothing"]}, "fail: there is no step nothing; there are job, answer, late, look"),
         ({"replay": "explode 3"}, "'explode 3' is no part of a schedule"),
@@ -299,9 +302,7 @@ def test_steps_may_start_others_and_fire_and_forget(ledger):
 
 def test_only_the_steps_that_are_named_fail(ledger):
     Two = two_steps(ledger)
-    found = explore(
-        Two, world=ledger.reset, invariant=held, fail=[Two.second], max_crashes=0, cancel=False
-    )
+    found = explore(Two, world=ledger.reset, invariant=held, fail=[Two.second], max_crashes=0, cancel=False)
     assert found.schedules == 2
 
 

@@ -48,9 +48,13 @@ def test_what_a_finding_says():
     [finding, second] = check(flows.Early)
     line = Path(flows.__file__).read_text().splitlines()[finding.line - 1 :][:2]
     assert "def first(self):" in "".join(line)
-    assert str(finding) == repr(finding) == (
-        f"{flows.__file__}:{finding.line}: AW102 Early.first: its undo reads ctx.later, which only third "
-        "writes, after it; write ctx.get(…) and cope with None; or find it by ctx.step_key in the other system"
+    assert (
+        str(finding)
+        == repr(finding)
+        == (
+            f"{flows.__file__}:{finding.line}: AW102 Early.first: its undo reads ctx.later, which only third "
+            "writes, after it; write ctx.get(…) and cope with None; or find it by ctx.step_key in the other system"
+        )
     )
     assert "also runs for failed attempts, which have not written ctx.maybe" in second.problem
 
@@ -72,12 +76,14 @@ def test_what_is_not_ignored(ignore):
 
 
 def test_an_unknown_finding_to_ignore():
-    with pytest.raises(ValueError, match="there is no finding 'AW999'; there are AW101"):
+    with pytest.raises(ValueError, match="there is no finding 'AW999:Bare'; there are AW101"):
         check(flows, ignore=["AW999:Bare"])
 
 
 def test_code_that_cannot_be_read_is_believed():
-    source = "import active_workflow as aw\nclass Made(aw.Workflow):\n    go = aw.task(lambda ctx: x(), retry=3)"
+    source = (
+        "import active_workflow as aw\nclass Made(aw.Workflow):\n    go = aw.task(lambda ctx: x(), retry=3)"
+    )
     names = {"__name__": "nowhere"}
     exec(source, names)  # noqa: S102 - code without a file is what is tested
     assert found(names["Made"]) == {"AW101": ["go"]}
@@ -128,7 +134,12 @@ def test_the_command_as_json(project):
     ran = project("shop_flows", "--json", "--ignore", "AW104")
     assert ran.returncode == 1
     [finding] = json.loads(ran.stdout)
-    assert (finding["id"], finding["workflow"], finding["step"], finding["line"]) == ("AW101", "Shop", "pay", 8)
+    assert (finding["id"], finding["workflow"], finding["step"], finding["line"]) == (
+        "AW101",
+        "Shop",
+        "pay",
+        8,
+    )
 
 
 @pytest.mark.parametrize(

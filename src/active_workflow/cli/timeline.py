@@ -76,12 +76,7 @@ def _attempts(step: Step) -> str:
     run = step.run
     if not run.attempts:
         return ""
-    ended = run.failures + (step.state not in _ENDED_BADLY)
-    lost = run.attempts - ended
-    return f"{run.attempts} ({lost} interrupted)" if lost > 0 else str(run.attempts)
-
-
-_ENDED_BADLY = frozenset({StepState.PENDING, StepState.FAILED, StepState.TIMED_OUT, StepState.CANCELLED})
+    return f"{run.attempts} ({run.lost} interrupted)" if run.lost else str(run.attempts)
 
 
 def _since_start(execution: Execution, at: datetime | None) -> str:

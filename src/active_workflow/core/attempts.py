@@ -88,6 +88,7 @@ class Run(Evolvable):
         lingering: Number of a timed-out attempt whose thread still runs here, or None.
         abandon_at: When the lingering attempt no longer holds up what follows; None once that has passed.
         errors: The newest errors, newest last.
+        lost: Attempts in all whose worker was lost.
     """
 
     attempts: int = 0
@@ -104,6 +105,7 @@ class Run(Evolvable):
     lingering: int | None = None
     abandon_at: int | None = None
     errors: tuple[Attempt, ...] = ()
+    lost: int = 0
 
     @property
     def error(self) -> Failure | None:

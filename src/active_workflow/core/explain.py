@@ -7,7 +7,7 @@ from active_workflow.core.cancelling import PlannedUndo, UndoHow, plan_cancel
 from active_workflow.core.instants import span, utc, when
 from active_workflow.core.plan import StepKind, StepPlan
 from active_workflow.core.ready import asks_verify, due_at, next_undo
-from active_workflow.core.snapshot import Execution, Step
+from active_workflow.core.snapshot import Ending, Execution, Step
 from active_workflow.core.states import Phase, State, StepState
 
 __all__ = ["PlannedUndo", "UndoHow", "explain", "plan_cancel"]
@@ -32,7 +32,7 @@ def explain(execution: Execution, now: int, lease: tuple[str, int] | None) -> st
     for plan in x.plan.steps:
         step = x.steps.get(plan.name)
         lines += _ready(x, plan, now) if step is None else _step(x, plan, step, now)
-    lines += _flow(x, now)
+    lines += _flow(x, now, held=lease is not None)
     lines.append(_lease(lease, now))
     lines.append(_cancel(x))
     return "\n".join(lines)
@@ -41,8 +41,7 @@ def explain(execution: Execution, now: int, lease: tuple[str, int] | None) -> st
 def _over(x: Execution) -> Iterator[str]:
     yield f"It was over at {utc(x.completed_at or 0)}; nothing will change any more."
     if x.ending is not None:
-        where = f" in step {x.ending.step!r}" if x.ending.step else ""
-        yield f"Because of{where} {_said(x.ending.error)}."
+        yield f"{_because(x.ending)}."
 
 
 def _held_up(x: Execution, now: int) -> Iterator[str]:
@@ -52,9 +51,17 @@ def _held_up(x: Execution, now: int) -> Iterator[str]:
         yield f"It is blocked: {x.blocked.reason}."
     if x.ending is not None:
         end = "cancelled" if x.ending.outcome is State.CANCELLED else "failed"
-        yield f"It will end {end}, because of {_said(x.ending.error)}."
+        yield f"It will end {end}. {_because(x.ending)}."
     if x.phase is Phase.FORWARD and x.ending is not None:
         yield "What runs is left to report; then undo begins."
+
+
+def _because(ending: Ending) -> str:
+    if ending.outcome is State.CANCELLED:
+        return f"It was cancelled: {ending.error.message}"
+    if ending.step is None:
+        return f"The cause is {_said(ending.error)}"
+    return f"Step {ending.step!r} failed with {_said(ending.error)}"
 
 
 def _said(error: Failure) -> str:
@@ -71,7 +78,7 @@ def _ready(x: Execution, plan: StepPlan, now: int) -> Iterator[str]:
         yield f"Step {plan.name!r} starts at {when(x.run_at, now)}."
     else:
         held = x.paused_at is not None or x.blocked is not None
-        yield f"Step {plan.name!r} {'comes next, once that is over' if held else 'is ready to start'}."
+        yield f"Step {plan.name!r} {'is held up by that' if held else 'is ready to start'}."
 
 
 def _step(x: Execution, plan: StepPlan, step: Step, now: int) -> Iterator[str]:
@@ -142,13 +149,15 @@ def _undo(x: Execution, step: Step, now: int) -> Iterator[str]:
 # --- The execution ----------------------------------------------------------------------------------
 
 
-def _flow(x: Execution, now: int) -> Iterator[str]:
+def _flow(x: Execution, now: int, *, held: bool) -> Iterator[str]:
     deadline = x.deadline
     if x.overdue:
         yield f"The flow's own time was over at {when(deadline or now, now)}."
     elif deadline is not None and x.phase is Phase.FORWARD:
         yield f"The flow's own time is over at {when(deadline, now)}."
     due = due_at(x)
+    if held and (due is None or due <= now):
+        return  # whoever holds it sees to it
     if due is None:
         yield "No timer is set: it goes on when something comes from outside."
     elif due > now:

@@ -99,7 +99,7 @@ def lost(run: Run) -> Run:
     """The attempt's worker is gone: nobody knows what it did. Uses up none of ``Retry.max``."""
     return run.evolve(
         running=False, suspect=False, unknown=True, interruptions=run.interruptions + 1,
-        strikes=run.strikes + 1 if run.suspect else run.strikes,
+        strikes=run.strikes + 1 if run.suspect else run.strikes, lost=run.lost + 1,
         lingering=None, abandon_at=None, retry_at=None, doubts=0,
     )  # fmt: skip
 

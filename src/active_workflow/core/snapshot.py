@@ -49,10 +49,10 @@ class Step(Evolvable):
         patch: ctx keys it changed: encoded value, or None for a deleted key.
         undo_patch: The same for its undo.
         finished_at: When it ended.
+        undone_at: When its undo ended well.
         waiting_since: When it began to wait.
         timeout_at: When waiting ends: a timeout, or a sleep's end.
-        heartbeat_at: When the last sign of life of an external step was recorded.
-        heartbeat: Details of that sign, encoded.
+        heartbeat_at, heartbeat: When an external step last gave a sign of life; its details, encoded.
         correlation_id: What its first call returned under that name.
         keys: Idempotency keys of the completions and failures it took.
         payload: Encoded payload of the completion it took.
@@ -72,6 +72,7 @@ class Step(Evolvable):
     patch: Mapping[str, str | None] = field(default_factory=dict)
     undo_patch: Mapping[str, str | None] = field(default_factory=dict)
     finished_at: int | None = None
+    undone_at: int | None = None
     waiting_since: int | None = None
     timeout_at: int | None = None
     heartbeat_at: int | None = None

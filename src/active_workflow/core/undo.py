@@ -113,7 +113,7 @@ def finished(x: Execution, step: Step, now: int) -> Execution:
     """The step is undone."""
     done = moved(
         step, Move.END_UNDO, StepState.COMPENSATED,
-        effect=Effect.UNDONE, undo_seq=x.seq + 1, undo_waiting_since=None, early=None, finished_at=now,
+        effect=Effect.UNDONE, undo_seq=x.seq + 1, undo_waiting_since=None, early=None, undone_at=now,
     )  # fmt: skip
     x = x.with_step(done, seq=x.seq + 1)
     return refolded(x) if done.undo_patch else x

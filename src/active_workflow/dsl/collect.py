@@ -3,13 +3,23 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from active_workflow.dsl import steps
 from active_workflow.dsl.body import body_of
 from active_workflow.dsl.step_def import StepDef, StepRef
 from active_workflow.dsl.steps import StepDecorator
+from active_workflow.dsl.tasks import Task
 from active_workflow.dsl.where import Where, assigned_name
 
 TAKEN = frozenset({"ctx", "start", "start_async", "start_many", "start_many_async"})
 """The public names of ``Workflow``, which can't be steps."""
+
+_MAKERS: tuple[object, ...] = (
+    steps.step,
+    steps.task,
+    steps.sleep,
+    steps.wait_for_signal,
+    steps.parallel,
+)
 
 
 class Place:
@@ -111,10 +121,26 @@ def _check_body(cls: type, where: Where) -> None:
         if isinstance(made, StepDef) and not any(made is value for value in bound):
             raise _lost(cls, made)
     for name, value in vars(cls).items():
+        forgotten = _forgotten(cls, name, value)
+        if forgotten:
+            raise where.of(cls.__qualname__, name).error(forgotten)
         if isinstance(value, StepRef):
             raise where.of(cls.__qualname__, name).error(
                 f"{value!r} is a step already; write task(X) again for another"
             )
+
+
+def _forgotten(cls: type, name: str, value: object) -> str | None:
+    """Say what is missing where a name of the class was meant to be a step and is none."""
+    if value in _MAKERS:
+        said = getattr(value, "__name__", "")
+        return f"{said} without parentheses makes no step; write {name} = {said}(…)"
+    if isinstance(value, Task):
+        return f"a task alone makes no step; write {name} = task({type(value).__name__}(…))"
+    nested = isinstance(value, type) and value.__qualname__.startswith(f"{cls.__qualname__}.")
+    if isinstance(value, type) and issubclass(value, Task) and not nested:
+        return f"a Task class alone makes no step; write {name} = task({value.__name__})"
+    return None
 
 
 def _lost(cls: type, made: StepDef) -> Exception:

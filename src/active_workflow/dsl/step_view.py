@@ -91,6 +91,11 @@ class StepView:
         return _instant(self._step.finished_at)
 
     @property
+    def undone_at(self) -> datetime | None:
+        """When its undo ended well."""
+        return _instant(self._step.undone_at)
+
+    @property
     def waiting_since(self) -> datetime | None:
         """When it began to wait."""
         undo = self._step.undo_waiting_since

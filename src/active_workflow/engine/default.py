@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Unpack
 
-from active_workflow.core.states import State
+from active_workflow.core.states import STALLED, State
 from active_workflow.dsl.client import set_client
 from active_workflow.engine.engine import Engine
 from active_workflow.engine.notices import notifier
@@ -22,7 +22,7 @@ _lock = threading.RLock()
 _engines: list[Engine] = []
 """Holds the engine of this process, if there is one."""
 
-UNFINISHED = tuple(state for state in State if not state.terminal)
+UNFINISHED = tuple(state for state in State if not state.terminal and state not in STALLED)
 MOST_COUNTED = 1000
 LAST_WORDS = 1.0
 """Seconds that subscribers are given when the process ends."""

@@ -1,5 +1,6 @@
 """The module's functions: each asks the engine of this process."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -60,9 +61,11 @@ def _of_engine(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     def function(*args: P.args, **kwargs: P.kwargs) -> R:
         return method(engine(), *args, **kwargs)
 
-    function.__name__ = method.__name__
-    function.__qualname__ = method.__name__
+    function.__name__ = function.__qualname__ = method.__name__
     function.__doc__ = method.__doc__
+    signature = inspect.signature(method)
+    rest = list(signature.parameters.values())[1:]  # all but self
+    vars(function)["__signature__"] = signature.replace(parameters=rest)
     return function
 
 

@@ -17,7 +17,7 @@ def failure_of(error: BaseException) -> Failure:
     retryable = not isinstance(error, NonRetryable)
     return Failure(
         type=type(error).__name__,
-        message=_message_of(error),
+        message=_message_of(error) + _doubt_of(error),
         names=qualified_names(cast("type", type(error))),
         traceback=_traceback_of(error),
         retryable=retryable,
@@ -48,10 +48,17 @@ def _traceback_of(error: BaseException) -> str | None:
     return storable(text[-LONGEST_TRACEBACK:], LONGEST_TRACEBACK) or None
 
 
+def _doubt_of(error: BaseException) -> str:
+    """Say of a RetryAfter whose delay can't be read that it can't."""
+    if not isinstance(error, RetryAfter) or _retry_after(error) is not None:
+        return ""
+    return f" ({error.delay!r} is no duration: the retry policy's own delay was taken)"
+
+
 def _retry_after(error: BaseException) -> int | None:
     if not isinstance(error, RetryAfter):
         return None
     try:
         return parse_duration(error.delay, "RetryAfter")
     except ActiveWorkflowError:
-        return None  # a delay that can't be read leaves the policy's own
+        return None  # a delay that can't be read leaves the policy's own; the message says so

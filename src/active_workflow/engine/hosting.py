@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from logging import Logger
 
+from active_workflow.core.snapshot import Execution
 from active_workflow.dispatch.base import Dispatcher
 from active_workflow.dsl.durations import Duration, parse_duration
 from active_workflow.engine.clock import StoreClock
@@ -169,12 +170,25 @@ class Host:
     def _tell(self, transitions: Sequence[Transition]) -> None:
         publish(transitions, self.now(), self.serializer)
         self.waiter.settle(after for _, after in transitions)
+        for before, after in transitions:
+            if _needs_somebody(after) and not _needs_somebody(before):
+                self.logger.warning(
+                    "%s %s is %s: somebody has to see to it; ask `active-workflow explain` how",
+                    after.plan.workflow,
+                    after.id,
+                    after.state,
+                )
 
     # --- Fork ---------------------------------------------------------------------------------------
 
     def after_fork(self) -> None:
         """Begin anew in a child: no worker, no thread, no connection is inherited."""
         self._begin()
+
+
+def _needs_somebody(execution: Execution) -> bool:
+    """Tell whether a person or a deploy has to see to an execution."""
+    return execution.blocked is not None or execution.undo_stuck
 
 
 _hosts: "weakref.WeakSet[Host]" = weakref.WeakSet()

@@ -91,7 +91,7 @@ class Lookups(ABC):
         query = Query(
             states=_states(state),
             workflow=workflow if workflow is None or isinstance(workflow, str) else program_of(workflow).name,
-            tags=dict(tags or {}),
+            tags={str(name): str(value) for name, value in (tags or {}).items()},
             since=None if since is None else parse_instant(since, "since"),
             after=after.id if isinstance(after, Execution) else after,
         )

@@ -32,6 +32,12 @@ def subscribe(pattern: str, subscriber: Subscriber | None = None) -> Any:
     """
     if not isinstance(cast("object", pattern), str):
         raise ConfigurationError(f'subscribe: {pattern!r} is no pattern; write "active_workflow.step.*"')
+    if "*" not in pattern and not pattern.startswith("active_workflow."):
+        raise ConfigurationError(
+            f"subscribe: no event is called {pattern!r}; all begin with active_workflow."
+        )
+    if not callable(cast("object", subscriber)) and subscriber is not None:
+        raise ConfigurationError(f"subscribe: {subscriber!r} is no function; give one that takes an event")
     if subscriber is not None:
         return notifier.subscribe(pattern, subscriber)
 

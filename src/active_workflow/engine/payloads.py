@@ -52,7 +52,7 @@ class Payloads:
 
     def completed(self, step: str, payload: Any, key: str | None, correlation_id: str | None) -> Event:
         """An external step's completion."""
-        keys = _word_or_none("idempotency_key", key), _word_or_none("correlation_id", correlation_id)
+        keys = _word_or_none("idempotency_key", key), _correlation(correlation_id)
         return Completed(step, self._serializer.dump(payload), *keys)
 
     def rejected(
@@ -72,7 +72,7 @@ class Payloads:
             names=(error_class,),
             details=None if details is None else self._serializer.dump(details),
         )
-        correlation_id = _word_or_none("correlation_id", correlation_id)
+        correlation_id = _correlation(correlation_id)
         return Rejected(
             step, error, _word_or_none("idempotency_key", key) or _own_key(), correlation_id, random.random()
         )
@@ -123,6 +123,11 @@ def _word(name: str, value: object) -> str:
 
 def _word_or_none(name: str, value: object) -> str | None:
     return None if value is None else _word(name, value)
+
+
+def _correlation(given: object) -> str | None:
+    """Give a correlation id as the step's was stored: as text, even if a webhook's JSON had a number."""
+    return _word_or_none("correlation_id", str(given) if isinstance(given, int) else given)
 
 
 def _own_key() -> str:

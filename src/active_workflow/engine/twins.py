@@ -1,6 +1,7 @@
 """The awaitable twins of an engine's calls: each goes through a thread, so that nothing is written twice."""
 
 import asyncio
+import inspect
 from abc import ABC
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -17,6 +18,7 @@ def twin(call: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P]
     async def awaited(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.to_thread(call, self, *args, **kwargs)
 
+    vars(awaited)["__signature__"] = inspect.signature(call)
     awaited.__name__ = f"{call.__name__}_async"
     awaited.__doc__ = f"Do what ``{call.__name__}`` does, awaited."
     return awaited

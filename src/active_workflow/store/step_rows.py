@@ -31,14 +31,17 @@ _run_rest = Moved(
     (),
     (
         *("failures", "interruptions", "strikes", "running", "suspect", "retry_at", "unknown", "doubts"),
-        *("lingering", "abandon_at", "errors"),
+        *("lingering", "abandon_at", "errors", "lost"),
     ),
     {"errors": attempts_data},
 )
 _rest = Moved(
     Step,
     (),
-    ("undo", "undo_seq", "undo_patch", "keys", "payload", "early", "decided", "undo_waiting_since"),
+    (
+        *("undo", "undo_seq", "undo_patch", "undone_at", "keys", "payload", "early", "decided"),
+        "undo_waiting_since",
+    ),
     {"undo": run_data, "early": completion_data},
 )
 

@@ -94,7 +94,7 @@ run_data = Moved(
     ("attempts", "running", "started_at", "attempt_at"),
     (
         *("failures", "interruptions", "strikes", "suspect", "retry_at", "unknown", "doubts"),
-        *("lingering", "abandon_at", "errors"),
+        *("lingering", "abandon_at", "errors", "lost"),
     ),
     {"errors": attempts_data},
 )

@@ -40,7 +40,7 @@ class Exploration:
         crashes = ", ".join(f"{count} with {n or 'no'} crash{'es' * (n > 1)}" for n, count in numbers)
         ends = ", ".join(f"{count} {state.value}" for state, count in self.ends.most_common())
         rest = "" if self.complete else "; the limit came before everything was tried"
-        return f"{self.schedules} schedules ({crashes}) ended {ends}{rest}"
+        return f"{self.schedules} schedule{'s' * (self.schedules != 1)} ({crashes}) ended {ends}{rest}"
 
 
 def explore(
