@@ -8,26 +8,26 @@ bank = Ledger()
 
 class ForgottenKey(aw.Workflow):
     @aw.step
-    def charge_card(self):
+    def charge_card(self) -> None:
         self.ctx.payment = bank.apply(
             "charge", self.ctx.total
         )  # the bank can't tell that it is the same charge
 
     @charge_card.compensate
-    def refund_card(self):
+    def refund_card(self) -> None:
         bank.apply("refund", -self.ctx.total, key=self.ctx.step_key)
 
     @aw.step(no_undo="an email can't be unsent, and harms nobody")
-    def send_receipt(self): ...
+    def send_receipt(self) -> None: ...
 
 
 class RememberedKey(ForgottenKey):
     @aw.step
-    def charge_card(self):
+    def charge_card(self) -> None:
         self.ctx.payment = bank.apply("charge", self.ctx.total, key=self.ctx.step_key)
 
     @charge_card.compensate
-    def refund_card(self):
+    def refund_card(self) -> None:
         bank.apply("refund", -self.ctx.total, key=self.ctx.step_key)
 
 

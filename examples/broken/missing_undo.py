@@ -8,28 +8,28 @@ shop = Ledger()
 
 class MissingUndo(aw.Workflow):
     @aw.step
-    def charge_card(self):
+    def charge_card(self) -> None:
         shop.apply("charge", self.ctx.total, key=self.ctx.step_key)
 
     @charge_card.compensate
-    def refund_card(self):
+    def refund_card(self) -> None:
         shop.apply("refund", -self.ctx.total, key=self.ctx.step_key)
 
     @aw.step
-    def reserve_stock(self):
+    def reserve_stock(self) -> None:
         shop.apply("reserve", 1, key=self.ctx.step_key)
 
     @aw.step(pivot=True)
-    def book_courier(self):
+    def book_courier(self) -> None:
         shop.apply("book", 1, key=self.ctx.step_key)
 
 
 class WithUndo(MissingUndo):
     @aw.step(compensate="release_stock")
-    def reserve_stock(self):
+    def reserve_stock(self) -> None:
         shop.apply("reserve", 1, key=self.ctx.step_key)
 
-    def release_stock(self):
+    def release_stock(self) -> None:
         shop.apply("release", -1, key=self.ctx.step_key)
 
 

@@ -1,4 +1,4 @@
-"""Two effects in one step, which takes the first one as a sign of both: a crash in between loses the second."""
+"""Two effects in one step, the first taken for a sign of both: a crash in between loses the second."""
 
 import active_workflow as aw
 from active_workflow.testing import Ledger, explore
@@ -8,40 +8,40 @@ shop = Ledger()
 
 class TwoEffects(aw.Workflow):
     @aw.step
-    def pay_and_pack(self):
+    def pay_and_pack(self) -> None:
         if shop.receipt("charge", self.ctx.step_key):
             return  # "we have been here before, all is done"
         shop.apply("charge", self.ctx.total, key=self.ctx.step_key)
         shop.apply("pack", 1, key=self.ctx.step_key)
 
     @pay_and_pack.compensate
-    def unpack_and_refund(self):
+    def unpack_and_refund(self) -> None:
         shop.apply("unpack", -1, key=self.ctx.step_key)
         shop.apply("refund", -self.ctx.total, key=self.ctx.step_key)
 
     @aw.step(pivot=True)
-    def ship(self): ...
+    def ship(self) -> None: ...
 
 
 class OneEffectEach(aw.Workflow):
     @aw.step
-    def pay(self):
+    def pay(self) -> None:
         shop.apply("charge", self.ctx.total, key=self.ctx.step_key)
 
     @pay.compensate
-    def refund(self):
+    def refund(self) -> None:
         shop.apply("refund", -self.ctx.total, key=self.ctx.step_key)
 
     @aw.step
-    def pack(self):
+    def pack(self) -> None:
         shop.apply("pack", 1, key=self.ctx.step_key)
 
     @pack.compensate
-    def unpack(self):
+    def unpack(self) -> None:
         shop.apply("unpack", -1, key=self.ctx.step_key)
 
     @aw.step(pivot=True)
-    def ship(self): ...
+    def ship(self) -> None: ...
 
 
 def who_has_paid_gets_a_parcel(shop: Ledger, execution: aw.Execution) -> None:

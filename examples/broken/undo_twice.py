@@ -8,24 +8,24 @@ bank = Ledger()
 
 class UndoTwice(aw.Workflow):
     @aw.step
-    def charge_card(self):
+    def charge_card(self) -> None:
         bank.apply("charge", self.ctx.total, key=self.ctx.step_key)
 
     @charge_card.compensate
-    def refund_card(self):
+    def refund_card(self) -> None:
         bank.apply("refund", -self.ctx.total)  # an undo may run again, too
 
     @aw.step(pivot=True)
-    def book_courier(self): ...
+    def book_courier(self) -> None: ...
 
 
 class UndoOnce(UndoTwice):
     @aw.step
-    def charge_card(self):
+    def charge_card(self) -> None:
         bank.apply("charge", self.ctx.total, key=self.ctx.step_key)
 
     @charge_card.compensate
-    def refund_card(self):
+    def refund_card(self) -> None:
         bank.apply("refund", -self.ctx.total, key=self.ctx.step_key)
 
 

@@ -99,7 +99,7 @@ class KeyedApi(Api):
 class Again(aw.Workflow, defaults={"retry": aw.Retry(max=3)}):
     api = aw.task(Api(bank))
     keyed = aw.task(KeyedApi(bank))
-    handed_on = aw.task(lambda ctx: bank(ctx), compensate=lambda ctx: bank())
+    handed_on = aw.task(lambda ctx: bank(ctx, 1), compensate=lambda ctx: bank())
     looked_for = aw.task(lambda ctx: bank(), compensate=lambda ctx: bank(), verify=lambda ctx: False)
     once = aw.task(lambda ctx: bank(), compensate=lambda ctx: bank(), retry=None)
 

@@ -301,8 +301,8 @@ def test_steps_may_start_others_and_fire_and_forget(ledger):
 
 
 def test_only_the_steps_that_are_named_fail(ledger):
-    Two = two_steps(ledger)
-    found = explore(Two, world=ledger.reset, invariant=held, fail=[Two.second], max_crashes=0, cancel=False)
+    two = two_steps(ledger)
+    found = explore(two, world=ledger.reset, invariant=held, fail=[two.second], max_crashes=0, cancel=False)
     assert found.schedules == 2
 
 
@@ -359,12 +359,12 @@ def test_the_engine_of_the_process_is_left_alone(ledger):
 
 
 def test_a_class_whose_name_is_taken_by_another_is_explored_itself(ledger):
-    Two = two_steps(ledger)
+    two = two_steps(ledger)
 
     class Other(aw.Workflow, name="Two"):
         nothing = aw.task(lambda ctx: None)
 
-    assert explore(Two, world=ledger.reset, invariant=held, max_crashes=0, cancel=False).schedules == 3
+    assert explore(two, world=ledger.reset, invariant=held, max_crashes=0, cancel=False).schedules == 3
     assert ledger.count("a") == 1
 
 

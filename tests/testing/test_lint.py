@@ -12,7 +12,6 @@ import active_workflow as aw
 from active_workflow.dsl.workflow import program_of
 from active_workflow.testing import check
 from active_workflow.testing.lint.rules import RULES
-
 from tests.testing import lint_flows as flows
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +52,8 @@ def test_what_a_finding_says():
         == repr(finding)
         == (
             f"{flows.__file__}:{finding.line}: AW102 Early.first: its undo reads ctx.later, which only third "
-            "writes, after it; write ctx.get(…) and cope with None; or find it by ctx.step_key in the other system"
+            "writes, after it; write ctx.get(…) and cope with None; "
+            "or find it by ctx.step_key in the other system"
         )
     )
     assert "also runs for failed attempts, which have not written ctx.maybe" in second.problem
@@ -85,7 +85,7 @@ def test_code_that_cannot_be_read_is_believed():
         "import active_workflow as aw\nclass Made(aw.Workflow):\n    go = aw.task(lambda ctx: x(), retry=3)"
     )
     names = {"__name__": "nowhere"}
-    exec(source, names)  # noqa: S102 - code without a file is what is tested
+    exec(source, names)
     assert found(names["Made"]) == {"AW101": ["go"]}
 
 

@@ -95,14 +95,13 @@ class Deliverer:
             if outcome.after is found[id]:
                 done.update(outcome.transitions)
                 continue
-            pending.append((change_between(found[id], outcome.after, due_at=due_at(outcome.after)), outcome))
+            change = change_between(found[id], outcome.after, due_at=due_at(outcome.after))
+            pending.append((change, replace(outcome, after=change.after)))
         if pending:
             try:
                 self._commit(pending, done)
             except UnknownCommit:
-                doubted.update(
-                    {change.id: replace(outcome, after=change.after) for change, outcome in pending}
-                )
+                doubted.update({change.id: outcome for change, outcome in pending})
                 raise
         return done
 
@@ -129,9 +128,8 @@ class Deliverer:
         """Take note of what was recorded, and tell of it."""
         for outcome in outcomes:
             done.update(outcome.transitions)
-        moves = [x for outcome in outcomes for x in outcome.transitions.values() if x[0] is not x[1]]
-        if moves:
-            self._on_recorded(moves)
+        if outcomes:
+            self._on_recorded([(outcome.before, outcome.after) for outcome in outcomes])
 
     def _pause(self, tries: int, deadline: float) -> None:
         """Let whoever won go ahead; a refusal means that somebody else has made progress."""
@@ -145,10 +143,12 @@ class _Outcome:
     """What the events of one execution make of it.
 
     Attributes:
-        after: The execution after all of them.
+        before: The execution as it was found.
+        after: The execution after all of them; as it is to be recorded, once that is tried.
         transitions: Each event's before and after, by its number.
     """
 
+    before: Execution
     after: Execution
     transitions: dict[int, Transition]
 
@@ -158,7 +158,7 @@ def _outcome(found: Execution, events: Sequence[tuple[int, Event]], now: int) ->
     for number, event in events:
         before, after = after, apply(after, event, now)
         transitions[number] = (before, after)
-    return _Outcome(after, transitions)
+    return _Outcome(found, after, transitions)
 
 
 def _is_same(found: Execution, expected: Execution) -> bool:

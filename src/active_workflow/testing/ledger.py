@@ -125,4 +125,5 @@ class Ledger:
 
 def _undo_errors(execution: Execution) -> str:
     stuck = {StepState.COMPENSATION_FAILED, StepState.IN_DOUBT}
-    return "; ".join(f"{name}: {step.error}" for name, step in execution.steps.items() if step.state in stuck)
+    steps = [step for step in execution.steps.values() if step.state in stuck]
+    return "; ".join(f"{x.name} is {x.state.value}{f' ({x.error})' if x.error else ''}" for x in steps)

@@ -60,11 +60,11 @@ def explore(
 ) -> Exploration:
     """Crash a saga wherever it can be crashed; ask after each run whether the world is as it should be.
 
-    The saga runs once as it is. Then it goes every other way: each step fails for good, partners fail external
-    steps or never answer, somebody cancels at each place. Then in each of these runs a worker crashes: before
-    and after each commit, before and after each call of a step or of an undo, between two effects of a call;
-    or it stalls until a second worker has taken over; or the time of a step with a timeout runs out. All of
-    it happens in this thread and in virtual time: retries, sleeps and timeouts are due at once.
+    The saga runs once as it is. Then it goes every other way: each step fails for good, partners fail
+    external steps or never answer, somebody cancels at each place. Then in each of these runs a worker
+    crashes: before and after each commit, before and after each call of a step or of an undo, between two
+    effects of a call; or it stalls until a second worker has taken over; or the time of a step with a timeout
+    runs out. All of it happens in this thread and in virtual time: retries, sleeps, timeouts cost nothing.
 
     Args:
         workflow: The saga's class or name.

@@ -67,7 +67,7 @@ def no_way_back(subject: Subject) -> Told:
             yield (
                 step.name,
                 "nothing undoes what it does outside when a later step fails or somebody cancels",
-                'write a compensation; or say no_undo="why none is needed"; or pivot=True: no way back from here',
+                'write a compensation; or say no_undo="why none is needed"; or pivot=True',
             )
 
 
