@@ -67,6 +67,19 @@ def test_who_holds_it_and_how_its_time_stands() -> None:
     assert "No timer is set" in said(late)
 
 
+def test_whoever_holds_it_sees_to_it_and_nobody_is_said_to_be_late() -> None:
+    story = Story(chain("a", "b")).start("a")
+    assert "has been due" not in said(story, ("worker-1", 5 * SECOND))
+
+
+def test_why_it_is_blocked_by_its_code_or_ended_by_its_own_time() -> None:
+    blocked = Story(chain("a")).tell(ev.CodeMissing("step 'a' is gone"))
+    assert "Step 'a' is held up by that" in said(blocked)
+    assert "It goes on when a worker has the code for it." in said(blocked)
+    late = Story(chain("a", signal("go"), timeout=SECOND)).does("a").wake(2)
+    assert "The cause is TimeoutError: " in said(late)
+
+
 def test_heartbeats_and_correlation_ids_are_told() -> None:
     story = (
         Story(chain(external("a", heartbeat_timeout=5 * SECOND)))
