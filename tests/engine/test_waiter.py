@@ -1,8 +1,8 @@
 """The waiter: told at once of what this process records, and asking the store for the rest."""
 
 import threading
-from dataclasses import dataclass
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 
 import pytest
 

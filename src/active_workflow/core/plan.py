@@ -191,6 +191,11 @@ class Plan:
         return not any(self.unordered.values())
 
     @cached_property
+    def retries(self) -> bool:
+        """Whether some step may be tried again after a delay."""
+        return any(step.retry or step.undo_retry or step.verifies for step in self.steps)
+
+    @cached_property
     def in_a_row(self) -> bool:
         """Whether each step comes right after the one written before it."""
         pairs = zip(self.steps, self.steps[1:], strict=False)

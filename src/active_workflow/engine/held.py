@@ -150,7 +150,7 @@ class Held:
     def look_at(self, now: int) -> int | None:
         """Tell when to look at it again even if nothing happens until then."""
         x = self.recorded
-        if not x.plan.timed and not any(_is_delayed(step) for step in x.steps.values()):
+        if not x.plan.timed and not (x.plan.retries and any(map(_is_delayed, x.steps.values()))):
             return None
         return next_due_after(x, now)
 
