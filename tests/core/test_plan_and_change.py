@@ -138,3 +138,12 @@ def test_what_a_call_returned_is_written_even_if_its_partner_had_failed_it_befor
     assert again.steps == ()
     again = change_between(story.x, story.reject("a").returns("a", "2", job="8").x)
     assert [s.result for s in again.steps] == ["2"]
+
+
+def test_what_a_plan_says_of_itself() -> None:
+    assert not chain("a", "b").retries
+    assert chain("a", call("b", retry=times(2))).retries
+    assert chain("a", call("b", undo_retry=times(2))).retries
+    assert chain("a", call("b", verifies=True)).retries
+    assert chain("a", "b", "c").in_a_row
+    assert not plan(call("a"), call("b"), call("c", after=("a", "b"))).in_a_row
