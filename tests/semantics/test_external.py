@@ -379,3 +379,20 @@ def test_of_many_completions_at_once_one_wins(live):
 
     assert sorted(map(str, answers)) == ["True"] + ["conflict"] * 7
     assert execution.wait(20).state == "completed"
+
+
+def test_the_next_attempt_reads_the_details_of_the_last_sign_of_life(engine):
+    found = []
+
+    class Export(aw.Workflow):
+        @aw.step(external=True, heartbeat_timeout="1m", retry=aw.Retry(max=3, first_delay="1s"))
+        def export(self):
+            found.append(aw.current().heartbeat)
+
+    execution = engine.run(Export.start())
+    assert aw.heartbeat(execution.id, "export", details={"rows": 5000}) is True
+    engine.after("1m", execution)
+    engine.after("1s", execution)
+
+    assert execution.steps["export"].attempts == 2
+    assert found == [None, {"rows": 5000}]

@@ -81,12 +81,14 @@ def test_an_unknown_finding_to_ignore():
 
 
 def test_code_that_cannot_be_read_is_believed():
-    source = (
-        "import active_workflow as aw\nclass Made(aw.Workflow):\n    go = aw.task(lambda ctx: x(), retry=3)"
-    )
+    source = """
+import active_workflow as aw
+class Nowhere(aw.Workflow):
+    go = aw.task(lambda ctx: x(), retry=3)
+"""
     names = {"__name__": "nowhere"}
     exec(source, names)
-    assert found(names["Made"]) == {"AW101": ["go"]}
+    assert found(names["Nowhere"]) == {"AW101": ["go"]}
 
 
 def test_the_docs_explain_every_finding():

@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from typing import Any
 
 from active_workflow.errors import MisuseError
 
@@ -14,11 +15,14 @@ class StepInfo:
         execution_id: The execution.
         step_name: The step.
         attempt: 1 for the first attempt.
+        heartbeat: The details of the last sign of life of an external step's earlier attempts, or None: from
+            there the next attempt can go on.
     """
 
     execution_id: str
     step_name: str
     attempt: int
+    heartbeat: Any = None
 
     @property
     def step_key(self) -> str:

@@ -110,7 +110,9 @@ class Caller:
     # --- Around every call ----------------------------------------------------------------------
 
     async def _guarded(self, call: Call, settle: Settle) -> Event:
-        info = StepInfo(call.id, call.step, max(call.attempt, 1))
+        sign = call.execution.step(call.step).heartbeat
+        heartbeat = None if sign is None else self._serializer.load(sign)
+        info = StepInfo(call.id, call.step, max(call.attempt, 1), heartbeat)
         token = enter(info)
         try:
             return await self._made(call, info, settle)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from active_workflow.dsl import registry
 from active_workflow.dsl.callables import TaskMethod, has_call
 from active_workflow.dsl.collect import Place, places
 from active_workflow.dsl.names import module_name
@@ -86,7 +85,18 @@ def _programs(what: ModuleType | type[Workflow[Any]] | Program | str) -> list[Pr
     if isinstance(what, type):
         return [program_of(what)]
     name = what if isinstance(what, str) else what.__name__
-    return [program for program in registry.programs() if _is_in(program.workflow.__module__, name)]
+    found = {}  # not from the registry: there a class of another module may have taken a name over
+    for workflow in _defined(Workflow):
+        program = workflow.__aw_program__
+        if program is not None and _is_in(workflow.__module__, name):
+            found[program.name, program.version] = program
+    return list(found.values())
+
+
+def _defined(base: type[Workflow[Any]]) -> Iterator[type[Workflow[Any]]]:
+    for workflow in base.__subclasses__():
+        yield workflow
+        yield from _defined(workflow)
 
 
 def _is_in(module: str, name: str) -> bool:
