@@ -21,6 +21,8 @@ THIRD_PARTY_HOMES = {
     "psycopg": "store/postgres",
     "psycopg_pool": "store/postgres",
     "pytest": "testing",
+    "sqlalchemy": "store/joining/with_sqlalchemy",
+    "django": "store/joining/with_django",
     "typing_extensions": "dsl/workflow",  # for type checkers only
 }
 """Each third-party package and the one file (without .py) or folder that may import it."""

@@ -47,6 +47,7 @@ from active_workflow.errors import (
     Interrupted,
     MisuseError,
     NonRetryable,
+    NotCommitted,
     RetryAfter,
     SerializationError,
     StoreError,
@@ -117,6 +118,7 @@ __all__ = [  # noqa: RUF022 - grouped by what one does with them
     "NOT_LANDED",
     "UNKNOWN",
     "NonRetryable",
+    "NotCommitted",
     "RetryAfter",
     "current",
     # Run it

@@ -57,6 +57,10 @@ class ExecutionNotFound(ActiveWorkflowError, LookupError):
     """No execution has this id in this store."""
 
 
+class NotCommitted(ExecutionNotFound):
+    """It was started in a transaction of the caller's, which isn't committed yet or was rolled back."""
+
+
 class UnknownWorkflow(ActiveWorkflowError, LookupError):
     """No workflow of this name is defined in this process."""
 

@@ -31,6 +31,11 @@ class StartOptions:
     tags: Mapping[str, str] = field(default_factory=dict)
     on_conflict: Literal["raise", "skip"] = "raise"
 
+    @property
+    def skips(self) -> bool:
+        """Whether rows in conflict are left out."""
+        return self.on_conflict == "skip"
+
 
 class Client(ExecutionClient, Protocol):
     """What the engine does for workflows and handles. ``ctx`` is as the caller gave it: see ``starting``."""

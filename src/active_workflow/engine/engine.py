@@ -14,6 +14,7 @@ from active_workflow.dsl.program import Program
 from active_workflow.dsl.starting import ManyKeywords, StartKeywords, start_options
 from active_workflow.dsl.workflow import Workflow, program_of
 from active_workflow.engine.hosting import Host
+from active_workflow.engine.joining import Joining
 from active_workflow.engine.notices import publish
 from active_workflow.engine.options import EngineOptions, check_names
 from active_workflow.engine.settings import (
@@ -24,7 +25,7 @@ from active_workflow.engine.settings import (
     settings_from,
 )
 from active_workflow.engine.starting import Accepted, Owner, Starter
-from active_workflow.engine.twins import AsyncTwins, twin
+from active_workflow.engine.twins import AsyncTwins
 from active_workflow.engine.worker import Worker
 from active_workflow.errors import ConfigurationError
 from active_workflow.store.base import Lease, Store
@@ -76,6 +77,7 @@ class Engine(AsyncTwins):
             )
         )
         self._starter = Starter(self.store, self.serializer)
+        self._joining = Joining(self._host, self._starter)
 
     def like(self, store: Store | str | None = None, **options: Unpack[EngineOptions]) -> "Engine":
         """Make an engine that is set up like this one, but for what is given."""
@@ -96,7 +98,7 @@ class Engine(AsyncTwins):
     ) -> list[Execution]:
         """Start executions in one transaction and answer in order."""
         if options.connection is not None:
-            raise ConfigurationError("connection= is not part of this version yet: start without it")
+            return [self._handle(x) for x in self._joining.start(program, ctxs, options)]
         now = self._host.now()
         worker = self._host.ensure_worker()
         owner = self._owner(worker, program, len(ctxs))
@@ -106,12 +108,14 @@ class Engine(AsyncTwins):
 
     async def start_program_async(self, program: Program, ctx: object, options: StartOptions) -> Execution:
         """Do what ``start_program`` does, awaited."""
-        return await asyncio.to_thread(self.start_program, program, ctx, options)
+        return (await self.start_programs_async(program, [ctx], options))[0]
 
     async def start_programs_async(
         self, program: Program, ctxs: Sequence[object], options: StartOptions
     ) -> list[Execution]:
         """Do what ``start_programs`` does, awaited."""
+        if options.connection is not None:
+            return [self._handle(x) for x in await self._joining.start_async(program, ctxs, options)]
         return await asyncio.to_thread(self.start_programs, program, ctxs, options)
 
     def start(
@@ -135,8 +139,22 @@ class Engine(AsyncTwins):
         """Start many executions of a workflow given by class or name, in one transaction."""
         return self.start_programs(program_of(workflow), ctxs, start_options(options, ManyKeywords))
 
-    start_async = twin(start)
-    start_many_async = twin(start_many)
+    async def start_async(
+        self, workflow: type[Workflow[Any]] | str, ctx: object, **options: Unpack[StartKeywords]
+    ) -> Execution:
+        """Do what ``start`` does, awaited; ``connection`` may be an asynchronous one then."""
+        return await self.start_program_async(program_of(workflow), ctx, start_options(options))
+
+    async def start_many_async(
+        self,
+        workflow: type[Workflow[Any]] | str,
+        ctxs: Sequence[object],
+        **options: Unpack[ManyKeywords],
+    ) -> list[Execution]:
+        """Do what ``start_many`` does, awaited; ``connection`` may be an asynchronous one then."""
+        return await self.start_programs_async(
+            program_of(workflow), ctxs, start_options(options, ManyKeywords)
+        )
 
     def _owner(self, worker: Worker | None, program: Program, count: int) -> Owner | None:
         """Give the worker that takes new executions over with the insert itself, if it may and has room."""

@@ -16,6 +16,7 @@ from active_workflow.engine.outside import Deliverer
 from active_workflow.engine.runtime import Parts, make_inline_runner, make_worker
 from active_workflow.engine.scheduler import Transition
 from active_workflow.engine.settings import Settings
+from active_workflow.engine.uncommitted import Uncommitted
 from active_workflow.engine.waiter import Waiter
 from active_workflow.engine.worker import Worker
 from active_workflow.store.base import Store
@@ -62,7 +63,10 @@ class Host:
         self._stop_listening: Callable[[], None] | None = None
         self._listening = False
         self.waiter = Waiter(self.store.states)
-        self.deliverer = Deliverer(self.store, self.now, self.recorded_outside)
+        self.uncommitted = Uncommitted()
+        self.deliverer = Deliverer(
+            self.store, self.now, self.recorded_outside, not_found=self.uncommitted.not_found
+        )
 
     # --- Time and the store -------------------------------------------------------------------------
 

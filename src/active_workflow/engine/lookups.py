@@ -15,7 +15,7 @@ from active_workflow.dsl.handle import Execution
 from active_workflow.dsl.workflow import Workflow, program_of
 from active_workflow.engine.hosting import Host
 from active_workflow.engine.waiter import is_settled
-from active_workflow.errors import ConfigurationError, ExecutionNotFound, StoreError, WaitTimeout
+from active_workflow.errors import ConfigurationError, StoreError, WaitTimeout
 from active_workflow.store.base import Query
 from active_workflow.store.serializer import Serializer
 
@@ -60,9 +60,8 @@ class Lookups(ABC):
         self._host.now()
         found = self._host.store.load([execution_id])
         if not found:
-            raise ExecutionNotFound(
-                f"there is no execution {execution_id!r} in this store: check the id and which store it is"
-            )
+            raise self._host.uncommitted.not_found(execution_id)
+        self._host.uncommitted.found(execution_id)
         return found[0]
 
     def find(

@@ -11,6 +11,7 @@ from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at
 from active_workflow.core.snapshot import Execution
 from active_workflow.engine.scheduler import Transition
+from active_workflow.engine.uncommitted import Uncommitted
 from active_workflow.errors import DataRejected, ExecutionNotFound, StoreUnavailable, UnknownCommit
 from active_workflow.store.base import Store, Verdict
 
@@ -25,14 +26,21 @@ class Deliverer:
         store: Where the executions are.
         now: The store's time.
         on_recorded: Told of every transition after its commit.
+        not_found: Gives the error for an execution that isn't there.
     """
 
     def __init__(
-        self, store: Store, now: Callable[[], int], on_recorded: Callable[[Sequence[Transition]], None]
+        self,
+        store: Store,
+        now: Callable[[], int],
+        on_recorded: Callable[[Sequence[Transition]], None],
+        *,
+        not_found: Callable[[str], ExecutionNotFound] | None = None,
     ) -> None:
         self._store = store
         self._now = now
         self._on_recorded = on_recorded
+        self._not_found = not_found or Uncommitted().not_found
 
     def deliver(self, id: str, event: Event) -> Transition:
         """Apply one event; see ``deliver_many``."""
@@ -109,9 +117,7 @@ class Deliverer:
         found = {x.id: x for x in self._store.load(list(ids))}
         for id in ids:
             if id not in found:
-                raise ExecutionNotFound(
-                    f"there is no execution {id!r} in this store: check the id and the store"
-                )
+                raise self._not_found(id)
         return found
 
     def _commit(self, pending: Sequence[tuple[Change, "_Outcome"]], done: dict[int, Transition]) -> None:

@@ -92,17 +92,24 @@ class Starter:
             IdempotencyConflict: Keys are held by executions of another workflow or input. Nothing was
                 started, unless ``on_conflict="skip"``.
         """
+        new = self.prepare(program, given, options, now=now, owner=owner)
+        return accepted(new, self._insert(new, skip_conflicts=options.skips), options, owner)
+
+    def prepare(
+        self,
+        program: Program,
+        given: Sequence[object],
+        options: StartOptions,
+        *,
+        now: int,
+        owner: Owner | None = None,
+    ) -> list[NewExecution]:
+        """Make executions of what was given, ready to be inserted."""
         reuse = options.key_reuse or program.key_reuse
         if reuse not in KEY_REUSES:
             raise ConfigurationError(f"key_reuse={reuse!r}: write one of {', '.join(KEY_REUSES)}")
         executions = [self._execution(program, one, options, now) for one in given]
-        new = [_new(execution, reuse, now, owner) for execution in executions]
-        skip = options.on_conflict == "skip"
-        answers = self._insert(new, skip_conflicts=skip)
-        conflicts = _conflicts(new, answers)
-        if conflicts and not skip:
-            raise _conflict_error(conflicts)
-        return [_accepted(item, answer, owner) for item, answer in zip(new, answers, strict=True)]
+        return [_new(execution, reuse, now, owner) for execution in executions]
 
     def _insert(self, new: Sequence[NewExecution], *, skip_conflicts: bool) -> Sequence[Inserted]:
         """Insert them; after a commit of unknown outcome again: those that landed are answered by id."""
@@ -133,6 +140,23 @@ class Starter:
 
     def _encoded(self, values: Mapping[str, Any]) -> dict[str, str]:
         return {key: encode(self._serializer, key, value) for key, value in values.items()}
+
+
+def accepted(
+    new: Sequence[NewExecution],
+    answers: Sequence[Inserted],
+    options: StartOptions,
+    owner: Owner | None = None,
+) -> list[Accepted]:
+    """Give what became of an insert, in order.
+
+    Raises:
+        IdempotencyConflict: Keys are held by executions of another workflow or input, and that matters.
+    """
+    conflicts = _conflicts(new, answers)
+    if conflicts and not options.skips:
+        raise _conflict_error(conflicts)
+    return [_accepted(item, answer, owner) for item, answer in zip(new, answers, strict=True)]
 
 
 def _new(execution: Execution, key_reuse: str, now: int, owner: Owner | None) -> NewExecution:

@@ -46,8 +46,8 @@ class Inserter:
         ids = {item.execution.id for item in new}
         keys = [item.execution.key for item in new if item.execution.key is not None]
         if len(ids) == len(new) and len(set(keys)) == len(keys):
-            batches = [*_batches([new_text(item, takes_key=True) for item in new])]
-            if len(batches) == 1 and self._try(link, batches[0], now):
+            texts = [*batches([new_text(item, takes_key=True) for item in new])]
+            if len(texts) == 1 and self._try(link, texts[0], now):
                 return [Inserted(item.execution.id) for item in new]
         for _ in range(_TRIES):
             answers = self._settle(link, new, keys, now, skip_conflicts=skip_conflicts)
@@ -91,7 +91,7 @@ class Inserter:
                 self._names["take_over"], [write_ascii([{"key": e.key, "id": e.id} for e in taken_over])]
             )
             texts = [new_text(item, takes_key=item.execution.key not in held) for item in accepted]
-            if all(self._try(link, batch, now) for batch in _batches(texts)):
+            if all(self._try(link, batch, now) for batch in batches(texts)):
                 return answers
             transaction.force_rollback = True
         return None
@@ -104,7 +104,7 @@ class Inserter:
             self._known.update(missing)
 
 
-def _batches(texts: Sequence[str]) -> Iterator[str]:
+def batches(texts: Sequence[str]) -> Iterator[str]:
     """Give the rows' texts as JSON arrays of bearable length."""
     batch: list[str] = []
     length = 0

@@ -50,8 +50,25 @@ class Fetched:
 
 def fetch(link: Link, names: Names, ids: Sequence[str], plans: Plans) -> Fetched:
     """Fetch the rows of executions by one statement, and the plans that haven't been met yet by another."""
+    fetched = sorted_out(link.rows(names["load"], [ids_text(ids)]) if ids else ())
+    learn(link, names, fetched, plans)
+    return fetched
+
+
+def learn(link: Link, names: Names, fetched: Fetched, plans: Plans) -> None:
+    """Fetch the plans of executions that haven't been met yet."""
+    plans.learn(
+        (row[_PLAN] for row in fetched.executions.values()),
+        lambda hashes: [
+            (digest, body) for digest, body in link.rows(names["load_plans"], [ids_text(hashes)])
+        ],
+    )
+
+
+def sorted_out(rows: Iterable[Row]) -> Fetched:
+    """Give the rows of the one statement by kind and execution."""
     fetched = Fetched()
-    for row in link.rows(names["load"], [ids_text(ids)]) if ids else ():
+    for row in rows:
         kind, id = row[0], row[1]
         if kind == _EXECUTION:
             fetched.executions[id] = row
@@ -59,12 +76,6 @@ def fetch(link: Link, names: Names, ids: Sequence[str], plans: Plans) -> Fetched
             fetched.steps[id].append(_as_step(row))
         else:
             fetched.signals[id].append(_as_signal(row))
-    plans.learn(
-        (row[_PLAN] for row in fetched.executions.values()),
-        lambda hashes: [
-            (digest, body) for digest, body in link.rows(names["load_plans"], [ids_text(hashes)])
-        ],
-    )
     return fetched
 
 

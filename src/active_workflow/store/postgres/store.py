@@ -22,6 +22,8 @@ from active_workflow.store.base import (
     Query,
     Renewed,
 )
+from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres import leasing, loading
@@ -29,6 +31,7 @@ from active_workflow.store.postgres.committing import Committer
 from active_workflow.store.postgres.database import Database, Options
 from active_workflow.store.postgres.encoding import beats_text, ids_text
 from active_workflow.store.postgres.inserting import Inserter
+from active_workflow.store.postgres.joining import PostgresScripts
 from active_workflow.store.postgres.listening import Listener
 from active_workflow.store.postgres.migrate import migrate
 from active_workflow.store.postgres.names import Names, as_parameter
@@ -67,6 +70,7 @@ class PostgresStore:
         self._inserter = Inserter(self._names, self._plans, origin)
         self._db = Database(conninfo, options or Options(), self._inserter.forget)
         self._committer = Committer(self._db, self._names, self._inserter, origin)
+        self._scripts = PostgresScripts(self._db, self._names, self._plans, self._inserter, self._given_time)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._db.where!r})"
@@ -98,6 +102,10 @@ class PostgresStore:
             rows=len(new),
             adds=True,
         )
+
+    def join(self, connection: object) -> CallersTransaction:
+        """Give the transaction that a caller's connection is in; see ``JoinsTransactions``."""
+        return CallersTransaction(open_caller(connection), self._scripts, self._scripts.ready)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[Applied]:
         """Apply changes in one statement, each whole or not at all; see ``Store.commit``."""

@@ -35,12 +35,13 @@ def fetch(connection: sqlite3.Connection, ids: Sequence[str], plans: Plans) -> F
     )
     return Fetched(
         executions,
-        _grouped(connection.execute(SQL["load_steps"], [wanted])),
-        _grouped(connection.execute(SQL["load_signals"], [wanted])),
+        grouped(connection.execute(SQL["load_steps"], [wanted])),
+        grouped(connection.execute(SQL["load_signals"], [wanted])),
     )
 
 
-def _grouped(rows: Iterable[tuple[Any, ...]]) -> dict[str, Rows]:
+def grouped(rows: Iterable[tuple[Any, ...]]) -> dict[str, Rows]:
+    """Give rows by execution."""
     groups: dict[str, Rows] = defaultdict(list)
     for row in rows:
         groups[row[0]].append(row)

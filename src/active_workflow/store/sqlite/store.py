@@ -22,10 +22,13 @@ from active_workflow.store.base import (
     Renewed,
 )
 from active_workflow.store.clock import system_clock
+from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite import committing, inserting, leasing, loading
 from active_workflow.store.sqlite.connection import DATA_ERRORS, Connections
+from active_workflow.store.sqlite.joining import SqliteScripts
 from active_workflow.store.sqlite.migrate import migrate
 from active_workflow.store.sqlite.sql import SQL, as_json
 from active_workflow.store.sqlite.watch import watch
@@ -73,6 +76,11 @@ class SqliteStore:
                 return inserting.insert(writer, new, self._plans, self.now(), skip_conflicts=skip_conflicts)
         except DATA_ERRORS as error:
             raise DataRejected(f"SQLite refuses an execution's data: {error}") from error
+
+    def join(self, connection: object) -> CallersTransaction:
+        """Give the transaction that a caller's connection to this file is in; see ``JoinsTransactions``."""
+        scripts = SqliteScripts(self.path, self._plans, self.now)
+        return CallersTransaction(open_caller(connection), scripts, lambda _: None)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[Applied]:
         """Apply changes in one commit, each whole or not at all; see ``Store.commit``."""

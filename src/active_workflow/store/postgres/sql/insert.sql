@@ -65,3 +65,25 @@ SELECT k.key, e.id, e.workflow, e.input_hash, e.state
 -- Keys whose holders have ended, and give them up.
 UPDATE aw_keys k SET execution_id = t.id
   FROM jsonb_to_recordset($1::jsonb) AS t(key text, id text) WHERE k.key = t.key;
+
+-- name: place
+-- Which database a connection leads to, and which table of it is ours as that connection sees it.
+SELECT current_database()::text, to_regclass($1::text)::oid::bigint;
+
+-- name: stamp
+-- When its tables were made, to the microsecond: no other server has the same.
+SELECT (extract(epoch FROM applied_at) * 1000000)::bigint FROM aw_migrations WHERE version > 0 ORDER BY version LIMIT 1;
+
+-- name: seen_holders
+-- Who holds these keys, in a caller's transaction: it may last, so nobody is locked out.
+SELECT k.key, e.id, e.workflow, e.input_hash, e.state
+  FROM aw_keys k JOIN aw_executions e ON e.id = k.execution_id
+ WHERE k.key = ANY (SELECT jsonb_array_elements_text($1::jsonb));
+
+-- name: take_keys
+-- Keys that are free, in order. One that somebody else takes at this moment is waited for, and left to them:
+-- an error would end the caller's transaction.
+INSERT INTO aw_keys (key, execution_id)
+SELECT t.key, t.id FROM jsonb_to_recordset($1::jsonb) AS t(key text, id text) ORDER BY t.key
+ON CONFLICT (key) DO NOTHING
+RETURNING key;

@@ -2,6 +2,10 @@
 -- A plan's hash says what it is: whoever comes first writes it.
 INSERT INTO aw_plans (hash, workflow, body) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING;
 
+-- name: take_lock
+-- Nothing is changed, but from here on nobody else writes: in a caller's transaction, what is read next stays so.
+UPDATE aw_plans SET hash = hash WHERE false;
+
 -- name: existing_ids
 -- Which of these ids are taken: repeating an insert of unknown outcome must change nothing.
 SELECT id FROM aw_executions WHERE id IN (SELECT value FROM json_each(?));
