@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -455,3 +456,58 @@ def test_an_embedded_worker_keeps_to_its_queues_for_what_is_started_here_too(sto
         assert slow.refresh().state == "pending"
         assert slow.steps["one"].attempts == 0
     assert log == ["default"]
+
+
+ENDING = """
+import asyncio, sys, threading
+import active_workflow as aw
+
+class Flow(aw.Workflow):
+    @aw.step
+    def paid(self):
+        pass
+
+    @paid.compensate
+    def refund(self):
+        print("refunded", flush=True)
+
+    @aw.step
+    async def told(self):
+        while threading.main_thread().is_alive():
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(print, "told")
+
+aw.configure(sys.argv[1], grace="200ms")
+execution = Flow.start()
+while not execution.refresh().steps["told"].attempts:
+    pass
+print(execution.id)
+"""
+
+
+def test_a_step_that_python_refuses_a_thread_at_the_end_is_interrupted_and_not_undone(tmp_path):
+    url = f"sqlite:///{tmp_path}/ending.db"
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, url], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert "refunded" not in done.stdout
+    with aw.Engine(url, embedded=False) as engine:
+        execution = engine.get(done.stdout.split()[0])
+        assert execution.steps["paid"].state == "completed"
+        assert execution.steps["told"].state == "running"  # whoever claims it finds it interrupted
+        assert execution.error is None
+
+
+def test_a_wait_on_an_engine_that_is_closed_says_so(store_url):
+    class Waits(aw.Workflow):
+        go = aw.wait_for_signal()
+
+    engine = aw.Engine(store_url)
+    execution = engine.start(Waits, {})
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(execution.wait)
+        until(lambda: engine._host.waiter._awaited)
+        engine.close()
+        with pytest.raises(aw.MisuseError, match="closed while wait"):
+            waiting.result(20)

@@ -29,7 +29,7 @@ from active_workflow.dsl.open_ctx import Opened, open_ctx
 from active_workflow.dsl.program import Program, StepCode
 from active_workflow.dsl.verdict import settled
 from active_workflow.engine.call import Call, CallKind, Report, not_called, overtime
-from active_workflow.engine.failures import failure_of
+from active_workflow.engine.failures import ProcessEndsError, failure_of, is_of_the_end
 from active_workflow.errors import ActiveWorkflowError
 from active_workflow.store.serializer import Serializer
 
@@ -110,16 +110,22 @@ class Caller:
     # --- Around every call ----------------------------------------------------------------------
 
     async def _guarded(self, call: Call, settle: Settle) -> Event:
+        try:
+            return await self._entered(call, settle)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # SystemExit and the like are recorded, the worker lives
+            if is_of_the_end(error):
+                raise ProcessEndsError from error
+            return self._failed(call, failure_of(_raised(error)))
+
+    async def _entered(self, call: Call, settle: Settle) -> Event:
         sign = call.execution.step(call.step).heartbeat
         heartbeat = None if sign is None else self._serializer.load(sign)
         info = StepInfo(call.id, call.step, max(call.attempt, 1), heartbeat)
         token = enter(info)
         try:
             return await self._made(call, info, settle)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are recorded, the worker lives
-            return self._failed(call, failure_of(_raised(error)))
         finally:
             leave(token)
 

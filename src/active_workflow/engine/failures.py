@@ -1,5 +1,6 @@
 """An exception as data: always, whatever its ``__str__`` does."""
 
+import threading
 import traceback
 from typing import cast
 
@@ -10,6 +11,21 @@ from active_workflow.errors import ActiveWorkflowError, NonRetryable, RetryAfter
 
 LONGEST_MESSAGE = 4_000
 LONGEST_TRACEBACK = 16_000
+
+
+class ProcessEndsError(BaseException):
+    """Python was ending and refused what a call needed: nothing is known of its attempt."""
+
+
+def is_of_the_end(error: BaseException) -> bool:
+    """Tell whether an error comes of nothing but the end of this process.
+
+    Once the main thread has ended, executors and new threads are refused: an ``asyncio.to_thread`` in a step
+    that is as sound as ever then raises RuntimeError. That must not undo a saga: the attempt is left
+    interrupted, and another worker goes on.
+    """
+    ending = not threading.main_thread().is_alive()
+    return ending and isinstance(error, RuntimeError) and "shutdown" in _message_of(error)
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -132,6 +132,7 @@ class Host:
             stop, self._stop_listening, self._listening = self._stop_listening, None, False
         if stop is not None:
             stop()
+        self.waiter.close()
         self.store.close()
 
     # --- Hints --------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ class Lookups(ABC):
             async with asyncio.timeout(None if timeout is None else timeout / 1_000_000):
                 found = await asyncio.wrap_future(future)
         except TimeoutError:
-            raise self._wait_timeout(execution_id, timeout) from None
+            raise await asyncio.to_thread(self._wait_timeout, execution_id, timeout) from None
         finally:
             self._host.waiter.forget(execution_id, future)
         return found if isinstance(found, Snapshot) else await asyncio.to_thread(self.load, execution_id)

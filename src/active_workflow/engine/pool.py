@@ -4,10 +4,12 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from active_workflow.engine.call import Call, Report
+from active_workflow.engine.failures import ProcessEndsError
 
 logger = logging.getLogger("active_workflow")
 
@@ -207,10 +209,12 @@ class Pool:
 
     def in_thread(self, call: Call) -> None:
         """Make a call here."""
-        self._report(self._call(call))
+        with suppress(ProcessEndsError):
+            self._report(self._call(call))
 
     async def _on_loop(self, call: Call) -> None:
-        self._report(await self._call_async(call))
+        with suppress(ProcessEndsError):
+            self._report(await self._call_async(call))
 
 
 class _ThreadJob:

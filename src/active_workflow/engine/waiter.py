@@ -1,16 +1,23 @@
 """Waits for executions to come to an end: one question to the store for all that are awaited."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import STALLED, State
-from active_workflow.errors import StoreError
+from active_workflow.errors import MisuseError, StoreError
+
+_log = logging.getLogger("active_workflow")
 
 Found = Execution | State | None
 """What is found of an execution that rests."""
 
+CLOSED = (
+    "the engine was closed while wait() waited on it; the execution goes on: look at it on another engine"
+)
 SHORTEST = 0.02
 LONGEST = 1.0
 
@@ -81,6 +88,15 @@ class Waiter:
                 self._look = True
                 self._lock.notify_all()
 
+    def close(self) -> None:
+        """Wait for nothing more: whoever still waits is told so."""
+        with self._lock:
+            futures = [future for waiting in self._awaited.values() for future in waiting]
+            self._awaited.clear()
+        for future in futures:
+            with suppress(InvalidStateError):
+                future.set_exception(MisuseError(CLOSED))
+
     def _run(self) -> None:
         patience = SHORTEST
         while True:
@@ -100,6 +116,9 @@ class Waiter:
             states = self._states(ids)
         except StoreError:
             return  # it is asked again soon; who waits has a time limit of its own
+        except Exception:  # noqa: BLE001 - those who wait must not be left alone
+            _log.exception("asking for the states of executions failed; it is tried again")
+            return
         found = {id: states.get(id) for id in ids}
         self._tell({id: state for id, state in found.items() if state is None or is_settled(state)})
 
