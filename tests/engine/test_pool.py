@@ -60,6 +60,11 @@ def taken(reports, count):
     return {reports.get(timeout=PATIENCE).call.name for _ in range(count)}
 
 
+def pool_threads_beside(before):
+    """The threads that pools have started since; those of earlier tests may end meanwhile."""
+    return [t for t in threading.enumerate() if t.name.startswith("test-pool") and t not in before]
+
+
 def test_every_call_is_made_and_reported(make_pool, reports):
     pool = make_pool(3)
     pool.submit([Fake(n, is_async=n % 2 == 0) for n in range(50)])
@@ -78,11 +83,11 @@ def test_no_more_threads_than_slots_and_no_more_than_are_needed(make_pool, repor
         return fake.report()
 
     pool = make_pool(3, call=call)
-    before = threading.active_count()
+    before = frozenset(threading.enumerate())
     pool.submit([Fake(0)])
-    assert threading.active_count() == before + 1
+    assert len(pool_threads_beside(before)) == 1
     pool.submit([Fake(n) for n in range(1, 10)])
-    assert threading.active_count() == before + 3
+    assert len(pool_threads_beside(before)) == 3
     go.set()
 
     assert taken(reports, 10) == set(range(10))
@@ -160,16 +165,15 @@ def test_closing_cancels_the_tasks_and_ends_the_threads(make_pool, reports):
             cancelled.set_result(True)
 
     pool = make_pool(call_async=call_async)
-    before = threading.active_count()
+    before = frozenset(threading.enumerate())
     pool.submit([Fake("thread"), Fake("task", is_async=True)])
     assert begun.wait(PATIENCE)
     pool.close()
 
     assert cancelled.result(PATIENCE)
-    for thread in threading.enumerate():
-        if thread.name.startswith("test-pool"):
-            thread.join(PATIENCE)
-    assert threading.active_count() == before
+    for thread in pool_threads_beside(before):
+        thread.join(PATIENCE)
+    assert not pool_threads_beside(before)
 
 
 def test_closing_leaves_a_task_behind_that_ignores_its_cancellation(make_pool, monkeypatch, caplog):
