@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from active_workflow.core.snapshot import Attempt, Block, BlockKind, Ending, Failure, Run, Step
+from active_workflow.core.attempts import Attempt, Failure, Run
+from active_workflow.core.snapshot import Block, BlockKind, Ending, Step
 from active_workflow.core.snapshot import Execution as Snapshot
 from active_workflow.core.states import Effect, Phase, State, StepState
 from active_workflow.dsl import Execution, Workflow, program_of, sleep, task, wait_for_signal

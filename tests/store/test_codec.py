@@ -6,9 +6,10 @@ from dataclasses import fields
 
 import pytest
 
+from active_workflow.core.attempts import Completion, Failure, Run
 from active_workflow.core.plan import Plan, StepKind, StepPlan
 from active_workflow.core.plan_data import sealed
-from active_workflow.core.snapshot import Completion, Ending, Execution, Failure, Run, Signal, Step
+from active_workflow.core.snapshot import Ending, Execution, Signal, Step
 from active_workflow.core.states import Effect, Phase, State, StepState
 from active_workflow.errors import CorruptRow
 from active_workflow.store.codec import FORMAT, fixed_columns, moved_columns, read_execution

@@ -10,27 +10,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from active_workflow.core.attempts import NOT_RUN, Attempt, Completion, Evolvable, Failure, Run
+from active_workflow.core.attempts import NOT_RUN, Completion, Evolvable, Failure, Run
 from active_workflow.core.plan import Plan
 from active_workflow.core.states import STALLED, Effect, Phase, State, StepState
-
-__all__ = [  # the values of attempts are imported from here too
-    "DONE",
-    "NOT_RUN",
-    "UNDO_STUCK",
-    "Attempt",
-    "Block",
-    "BlockKind",
-    "Completion",
-    "Ending",
-    "Execution",
-    "Failure",
-    "Run",
-    "Signal",
-    "Step",
-    "untold",
-    "with_key",
-]
 
 
 @dataclass(frozen=True)

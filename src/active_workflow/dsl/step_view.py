@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from active_workflow.core.attempts import Failure
 from active_workflow.core.snapshot import Execution as Snapshot
-from active_workflow.core.snapshot import Failure, Step
+from active_workflow.core.snapshot import Step
 from active_workflow.core.states import Phase, StepState
 from active_workflow.dsl.context import Serializer
 from active_workflow.dsl.durations import as_datetime

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from active_workflow.core.attempts import Failure
 from active_workflow.core.events import (
     CodeMissing,
     Decided,
@@ -21,7 +22,6 @@ from active_workflow.core.events import (
     VerifyFailed,
 )
 from active_workflow.core.plan import Plan, StepKind
-from active_workflow.core.snapshot import Failure
 from active_workflow.core.states import Phase
 from active_workflow.dsl.current import StepInfo, enter, leave
 from active_workflow.dsl.durations import parse_duration, parse_instant

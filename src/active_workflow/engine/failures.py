@@ -4,7 +4,7 @@ import threading
 import traceback
 from typing import cast
 
-from active_workflow.core.snapshot import Failure
+from active_workflow.core.attempts import Failure
 from active_workflow.dsl.durations import parse_duration
 from active_workflow.dsl.names import qualified_names
 from active_workflow.errors import ActiveWorkflowError, NonRetryable, RetryAfter

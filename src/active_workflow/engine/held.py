@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from active_workflow.core.attempts import NOT_RUN, Failure
 from active_workflow.core.change import Change, change_between
 from active_workflow.core.events import (
     DecideFailed,
@@ -15,7 +16,7 @@ from active_workflow.core.events import (
 )
 from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at, next_due_after
-from active_workflow.core.snapshot import NOT_RUN, Execution, Failure, Step
+from active_workflow.core.snapshot import Execution, Step
 from active_workflow.core.states import Phase, StepState
 from active_workflow.core.timers import TimerKind, first_due
 from active_workflow.engine.call import Call, CallKind, Tenure

@@ -153,12 +153,21 @@ class Host:
         self.waiter.look()
 
     def recorded_here(self, transitions: Sequence[Transition]) -> None:
-        """The worker of this process has recorded something."""
-        self._tell(transitions)
+        """Tell subscribers, whoever waits and (in the log) operators of what this process has recorded."""
+        publish(transitions, self.now(), self.serializer)
+        self.waiter.settle(after for _, after in transitions)
+        for before, after in transitions:
+            if _needs_somebody(after) and not _needs_somebody(before):
+                self.logger.warning(
+                    "%s %s is %s: somebody has to see to it; ask `active-workflow explain` how",
+                    after.plan.workflow,
+                    after.id,
+                    after.state,
+                )
 
     def recorded_outside(self, transitions: Sequence[Transition]) -> None:
-        """A caller in this process has recorded something."""
-        self._tell(transitions)
+        """A caller in this process has recorded something: the worker does not know of it yet."""
+        self.recorded_here(transitions)
         worker = self._worker
         if worker is not None:
             for _, after in transitions:
@@ -171,18 +180,6 @@ class Host:
             self._dispatcher.wake(ids)
         elif hint and self._worker is not None:
             self._worker.hint()
-
-    def _tell(self, transitions: Sequence[Transition]) -> None:
-        publish(transitions, self.now(), self.serializer)
-        self.waiter.settle(after for _, after in transitions)
-        for before, after in transitions:
-            if _needs_somebody(after) and not _needs_somebody(before):
-                self.logger.warning(
-                    "%s %s is %s: somebody has to see to it; ask `active-workflow explain` how",
-                    after.plan.workflow,
-                    after.id,
-                    after.state,
-                )
 
     # --- Fork ---------------------------------------------------------------------------------------
 

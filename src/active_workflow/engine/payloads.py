@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from active_workflow.core.attempts import Failure
 from active_workflow.core.events import (
     CancelRequested,
     Completed,
@@ -14,7 +15,6 @@ from active_workflow.core.events import (
     Resolved,
     Signalled,
 )
-from active_workflow.core.snapshot import Failure
 from active_workflow.dsl.durations import Duration, parse_duration
 from active_workflow.dsl.where import listed
 from active_workflow.engine.failures import LONGEST_MESSAGE, storable

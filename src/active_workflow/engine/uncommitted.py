@@ -17,8 +17,9 @@ class Uncommitted:
         """Note that these will exist once a caller commits."""
         for id in ids:
             self._ids[id] = None
-        for id in list(self._ids)[:-MOST_REMEMBERED]:
-            self._ids.pop(id, None)
+        if len(self._ids) > MOST_REMEMBERED:
+            for id in list(self._ids)[:-MOST_REMEMBERED]:
+                self._ids.pop(id, None)
 
     def found(self, id: str) -> None:
         """Note that one exists."""

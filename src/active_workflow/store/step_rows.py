@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from active_workflow.core.snapshot import NOT_RUN, Execution, Run, Step
+from active_workflow.core.attempts import NOT_RUN, Run
+from active_workflow.core.snapshot import Execution, Step
 from active_workflow.core.states import Effect, StepState
 from active_workflow.store.jsontext import join_fragments, split_patch, write_ascii
 from active_workflow.store.stories import (

@@ -5,17 +5,8 @@ from dataclasses import MISSING, fields
 from operator import attrgetter
 from typing import Any
 
-from active_workflow.core.snapshot import (
-    NOT_RUN,
-    Attempt,
-    Block,
-    BlockKind,
-    Completion,
-    Ending,
-    Failure,
-    Run,
-    Step,
-)
+from active_workflow.core.attempts import NOT_RUN, Attempt, Completion, Failure, Run
+from active_workflow.core.snapshot import Block, BlockKind, Ending, Step
 from active_workflow.core.states import Effect, Phase, State, StepState
 from active_workflow.store.jsontext import write_ascii
 

@@ -160,4 +160,4 @@ class PostgresScripts:
         """Load executions, those of the transaction itself too; plans are there for all to see."""
         fetched = loading.sorted_out((yield self._statement("load", ids_text(ids))))
         self._db.call(lambda link: loading.learn(link, self._names, fetched, self._plans))
-        return [loading.read(fetched, id, self._plans) for id in ids if id in fetched.executions]
+        return fetched.read(ids, self._plans)

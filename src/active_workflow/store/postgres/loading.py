@@ -1,16 +1,12 @@
 """Loading executions with their steps and unread signals, and finding them."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State
-from active_workflow.errors import CorruptRow
 from active_workflow.store.base import Query
-from active_workflow.store.codec import corrupt, read_execution
+from active_workflow.store.fetched import Fetched
 from active_workflow.store.jsontext import write_ascii
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres.connection import Link, Row
@@ -36,16 +32,6 @@ _as_step = itemgetter(
 )
 _as_signal = itemgetter(10, 2, 3, 4, 11)
 """Number, name, payload, key and time of a signal."""
-_PLAN = 2
-
-
-@dataclass(slots=True)
-class Fetched:
-    """The rows of some executions, still to be read: that needs no connection."""
-
-    executions: dict[str, Row] = field(default_factory=dict)
-    steps: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    signals: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
 
 def fetch(link: Link, names: Names, ids: Sequence[str], plans: Plans) -> Fetched:
@@ -58,7 +44,7 @@ def fetch(link: Link, names: Names, ids: Sequence[str], plans: Plans) -> Fetched
 def learn(link: Link, names: Names, fetched: Fetched, plans: Plans) -> None:
     """Fetch the plans of executions that haven't been met yet."""
     plans.learn(
-        (row[_PLAN] for row in fetched.executions.values()),
+        fetched.plans(),
         lambda hashes: [
             (digest, body) for digest, body in link.rows(names["load_plans"], [ids_text(hashes)])
         ],
@@ -71,36 +57,14 @@ def sorted_out(rows: Iterable[Row]) -> Fetched:
     for row in rows:
         kind, id = row[0], row[1]
         if kind == _EXECUTION:
-            fetched.executions[id] = row
+            fetched.executions[id] = row[1:]
         elif kind == _STEP:
             fetched.steps[id].append(_as_step(row))
         else:
             fetched.signals[id].append(_as_signal(row))
+    for signals in fetched.signals.values():
+        signals.sort()
     return fetched
-
-
-def read(fetched: Fetched, id: str, plans: Plans) -> Execution:
-    """Give one execution from fetched rows; CorruptRow where they can't be read."""
-    row = fetched.executions[id]
-    plan = plans.get(row[_PLAN])
-    if plan is None:
-        raise corrupt(id, f"its plan {row[_PLAN]} is missing in aw_plans, or can't be read")
-    return read_execution(row[1:], fetched.steps.get(id, ()), sorted(fetched.signals.get(id, ())), plan)
-
-
-def read_all(
-    fetched: Fetched, ids: Iterable[str], plans: Plans
-) -> tuple[list[Execution], dict[str, CorruptRow]]:
-    """Give those of the executions that exist, in order; beside them those that can't be read."""
-    executions: list[Execution] = []
-    broken: dict[str, CorruptRow] = {}
-    for id in ids:
-        if id in fetched.executions:
-            try:
-                executions.append(read(fetched, id, plans))
-            except CorruptRow as error:
-                broken[id] = error
-    return executions, broken
 
 
 def find(link: Link, names: Names, query: Query) -> list[str]:

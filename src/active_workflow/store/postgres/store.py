@@ -22,6 +22,7 @@ from active_workflow.store.base import (
     Query,
     Renewed,
 )
+from active_workflow.store.fetched import Fetched
 from active_workflow.store.joining.opening import open_caller
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
@@ -135,7 +136,7 @@ class PostgresStore:
         if not taken.tokens:
             return Claimed((), taken.next_due, taken.now)
         fetched = self._fetch([*taken.tokens])
-        executions, broken = loading.read_all(fetched, taken.tokens, self._plans)
+        executions, broken = fetched.read_what_can_be(taken.tokens, self._plans)
         if broken:
             self._postpone(broken, taken.now + request.lease)
         # A lease that was so short that another took it meanwhile is not ours.
@@ -169,13 +170,12 @@ class PostgresStore:
 
     # --- Reading ------------------------------------------------------------------------------------
 
-    def _fetch(self, ids: Sequence[str]) -> loading.Fetched:
+    def _fetch(self, ids: Sequence[str]) -> Fetched:
         return self._db.call(lambda link: loading.fetch(link, self._names, ids, self._plans), rows=len(ids))
 
     def load(self, ids: Sequence[str]) -> Sequence[Execution]:
         """Give those of the executions that exist, in the order asked for, as of one moment."""
-        fetched = self._fetch(ids)
-        return [loading.read(fetched, id, self._plans) for id in ids if id in fetched.executions]
+        return self._fetch(ids).read(ids, self._plans)
 
     def states(self, ids: Sequence[str]) -> Mapping[str, State]:
         """Give the states of those of the executions that exist."""
@@ -185,7 +185,7 @@ class PostgresStore:
     def find(self, query: Query) -> Sequence[Execution]:
         """Give matching executions, newest first; one that can't be read is told in the log and left out."""
         ids = self._db.call(lambda link: loading.find(link, self._names, query))
-        executions, broken = loading.read_all(self._fetch(ids), ids, self._plans)
+        executions, broken = self._fetch(ids).read_what_can_be(ids, self._plans)
         for error in broken.values():
             _log.error("%s", error)
         return executions

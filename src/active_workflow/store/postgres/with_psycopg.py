@@ -1,6 +1,6 @@
 """Connections of psycopg that are the caller's."""
 
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -13,7 +13,7 @@ from active_workflow.store.joining.with_sqlite3 import plain
 
 T = TypeVar("T")
 
-_DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError)
+Connection = TypeVar("Connection", bound="psycopg.Connection[Any] | psycopg.AsyncConnection[Any]")
 
 
 def open_psycopg(given: object) -> Caller:
@@ -31,28 +31,24 @@ def open_psycopg(given: object) -> Caller:
     )
 
 
-def _begin(connection: "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]") -> None:
-    """See that a transaction is open, or will be: psycopg begins one by itself unless told otherwise."""
-    if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
-        raise no_transaction("write `with connection.transaction():` around it")
+class _OfPsycopg(Generic[Connection]):
+    """What both kinds of connection have."""
 
+    data_errors: tuple[type[Exception], ...] = (psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError)
+    vendor = "postgresql"
 
-class PsycopgCaller(SyncCaller):
-    """A synchronous connection."""
-
-    data_errors = _DATA_ERRORS
-
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    @property
-    def vendor(self) -> str:
-        """What its database is called."""
-        return "postgresql"
-
     def begin(self) -> None:
-        """See that a transaction is open, or will be."""
-        _begin(self._connection)
+        """See that a transaction is open, or will be: psycopg begins one by itself unless told otherwise."""
+        idle = self._connection.info.transaction_status == TransactionStatus.IDLE
+        if self._connection.autocommit and idle:
+            raise no_transaction("write `with connection.transaction():` around it")
+
+
+class PsycopgCaller(_OfPsycopg["psycopg.Connection[Any]"], SyncCaller):
+    """A synchronous connection."""
 
     def run(self, statement: Statement) -> Rows:
         """Run a statement and give its rows."""
@@ -61,22 +57,8 @@ class PsycopgCaller(SyncCaller):
             return plain(cursor.fetchall()) if cursor.description else ()
 
 
-class AsyncPsycopgCaller(AwaitedCaller):
+class AsyncPsycopgCaller(_OfPsycopg["psycopg.AsyncConnection[Any]"], AwaitedCaller):
     """An asynchronous connection."""
-
-    data_errors = _DATA_ERRORS
-
-    def __init__(self, connection: "psycopg.AsyncConnection[Any]") -> None:
-        self._connection = connection
-
-    @property
-    def vendor(self) -> str:
-        """What its database is called."""
-        return "postgresql"
-
-    def begin(self) -> None:
-        """See that a transaction is open, or will be."""
-        _begin(self._connection)
 
     @property
     def kind(self) -> str:

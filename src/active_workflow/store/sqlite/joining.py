@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from active_workflow.core.snapshot import Execution
 from active_workflow.errors import ConfigurationError, StoreUnavailable
 from active_workflow.store.base import Inserted, NewExecution
+from active_workflow.store.fetched import Fetched
 from active_workflow.store.joining.caller import Joined
 from active_workflow.store.joining.script import Script, Statement, whole_or_nothing
 from active_workflow.store.keys import settle_keys
@@ -84,15 +85,15 @@ class SqliteScripts:
     def load(self, ids: Sequence[str]) -> Script[Sequence[Execution]]:
         """Load executions, those of the transaction itself too."""
         wanted = as_json(ids)
-        executions = {row[0]: row for row in (yield Statement(SQL["load"], [wanted]))}
+        fetched = Fetched({row[0]: row for row in (yield Statement(SQL["load"], [wanted]))})
         steps = yield Statement(SQL["load_steps"], [wanted])
         signals = yield Statement(SQL["load_signals"], [wanted])
-        unknown = sorted({row[1] for row in executions.values() if self._plans.get(row[1]) is None})
+        unknown = sorted({digest for digest in fetched.plans() if self._plans.get(digest) is None})
         if unknown:
             bodies = yield Statement(SQL["load_plans"], [as_json(unknown)])
             self._plans.learn(unknown, lambda _: [(digest, body) for digest, body in bodies])
-        fetched = loading.Fetched(executions, loading.grouped(steps), loading.grouped(signals))
-        return [loading.read(fetched, id, self._plans) for id in ids if id in executions]
+        fetched.steps, fetched.signals = loading.grouped(steps), loading.grouped(signals, first=1)
+        return fetched.read(ids, self._plans)
 
 
 def _ended(begin: str | None) -> Script[None]:

@@ -124,7 +124,7 @@ class SqliteStore:
             ids = leasing.take(writer, request, now)
             fetched = loading.fetch(writer, ids, self._plans)
             next_due = leasing.next_due(writer, request)
-        executions, broken = loading.read_all(fetched, ids, self._plans)
+        executions, broken = fetched.read_what_can_be(ids, self._plans)
         if broken:
             self._postpone(broken, now + request.lease)
         return Claimed(executions, next_due, now)
@@ -158,7 +158,7 @@ class SqliteStore:
         """Give those of the executions that exist, in the order asked for, as of one moment."""
         with self._db.read() as reader:
             fetched = loading.fetch(reader, ids, self._plans)
-        return [loading.read(fetched, id, self._plans) for id in ids if id in fetched.executions]
+        return fetched.read(ids, self._plans)
 
     def states(self, ids: Sequence[str]) -> Mapping[str, State]:
         """Give the states of those of the executions that exist."""
@@ -170,7 +170,7 @@ class SqliteStore:
         with self._db.read() as reader:
             ids = loading.find(reader, query)
             fetched = loading.fetch(reader, ids, self._plans)
-        executions, broken = loading.read_all(fetched, ids, self._plans)
+        executions, broken = fetched.read_what_can_be(ids, self._plans)
         for error in broken.values():
             _log.error("%s", error)
         return executions

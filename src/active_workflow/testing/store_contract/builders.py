@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from active_workflow.core.attempts import Attempt, Failure, Run
 from active_workflow.core.change import Change, change_between
 from active_workflow.core.plan import Plan, StepKind, StepPlan
 from active_workflow.core.plan_data import sealed
-from active_workflow.core.snapshot import Attempt, Ending, Execution, Failure, Run, Signal, Step
+from active_workflow.core.snapshot import Ending, Execution, Signal, Step
 from active_workflow.core.states import Effect, Phase, State, StepState
 
 T0 = 1_700_000_000_000_000

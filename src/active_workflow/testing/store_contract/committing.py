@@ -3,7 +3,8 @@
 
 import pytest
 
-from active_workflow.core.snapshot import Block, BlockKind, Completion, Execution, Run
+from active_workflow.core.attempts import Completion, Run
+from active_workflow.core.snapshot import Block, BlockKind, Execution
 from active_workflow.core.states import Effect, State, StepState
 from active_workflow.store.base import Applied, Heartbeat, NewExecution, Store, Verdict
 from active_workflow.testing.store_contract.base import HOUR, Rules, claim, insert
