@@ -27,6 +27,7 @@ def holds(x: Execution, now: int) -> None:
     for step in x.steps.values():
         assert step.run.running is (step.state is S.RUNNING)
         _within_its_policy(x, step)
+    assert x.active_steps == [step for step in x.steps.values() if step.active]
     if x.phase is Phase.OVER:
         _over(x)
     else:

@@ -48,9 +48,10 @@ def apply(x: Execution, event: events.Event, now: int) -> Execution:
         IllegalMove: The event is impossible now.
         UnknownStep, UnknownSignal, CompletionConflict, CorrelationMismatch: For callers from outside.
     """
-    after = HANDLERS[type(event)](x, event, now)
-    if after is x and not isinstance(event, events.Wake):
-        return x
+    kind = type(event)
+    after = HANDLERS[kind](x, event, now)
+    if kind is events.Started or (after is x and kind is not events.Wake):
+        return after  # a start settles nothing: whatever could be settled was, by the event that allowed it
     return _settled(after, now)
 
 

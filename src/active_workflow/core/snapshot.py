@@ -222,7 +222,17 @@ class Execution(Evolvable):
 
     def with_step(self, step: Step, **changes: Any) -> "Execution":
         """Give a copy in which this step stands for its predecessor."""
-        return self.evolve(steps={**self.steps, step.name: step}, **changes)
+        changes["steps"] = {**self.steps, step.name: step}
+        return self.evolve(changes)
+
+    @property
+    def active_steps(self) -> "list[Step]":
+        """The steps that live in its own row: see ``Step.active``, which is not called for speed."""
+        return [
+            step
+            for step in self.steps.values()
+            if step.state in _ACTIVE or step.run.lingering is not None or step.undo.lingering is not None
+        ]
 
     @property
     def deadline(self) -> int | None:
@@ -264,8 +274,9 @@ class Execution(Evolvable):
             return State.BLOCKED
         if self.phase is Phase.UNDOING:
             return State.COMPENSATION_FAILED if self.undo_stuck else State.COMPENSATING
+        running = StepState.RUNNING  # looked up once: this is asked with every commit
         for step in self.steps.values():
-            if step.state is StepState.RUNNING:
+            if step.state is running:
                 return State.RUNNING
         if self.started_at is None:
             return State.PENDING

@@ -97,6 +97,11 @@ class Host:
             return None
         return self._worker or self.start_worker()
 
+    def holds(self, id: str) -> bool:
+        """Tell whether the worker of this process has an execution in its hands."""
+        worker = self._worker
+        return worker is not None and worker.holds(id)
+
     def start_worker(
         self, *, own_workflows_only: bool = True, loop: asyncio.AbstractEventLoop | None = None
     ) -> Worker:

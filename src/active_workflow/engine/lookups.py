@@ -136,7 +136,7 @@ class Lookups(ABC):
         self._host.ensure_worker()
         future = self._host.waiter.wait_for(execution_id)  # before looking, so that nothing is missed between
         try:
-            if self._rests(execution_id):
+            if not self._host.holds(execution_id) and self._rests(execution_id):
                 return self.load(execution_id)
             found = future.result(None if timeout is None else timeout / 1_000_000)
         except FutureTimeout:
@@ -154,7 +154,7 @@ class Lookups(ABC):
         await asyncio.to_thread(self._host.ensure_worker)
         future = self._host.waiter.wait_for(execution_id)
         try:
-            if await asyncio.to_thread(self._rests, execution_id):
+            if not self._host.holds(execution_id) and await asyncio.to_thread(self._rests, execution_id):
                 return await asyncio.to_thread(self.load, execution_id)
             async with asyncio.timeout(None if timeout is None else timeout / 1_000_000):
                 found = await asyncio.wrap_future(future)

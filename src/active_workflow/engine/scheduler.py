@@ -166,6 +166,7 @@ class Scheduler:
 
     def claim(self, now: int) -> ClaimRequest | None:
         """Give the claim to make now, if there is room and something may be due."""
+        self.pace.adapt()
         limit = self._claimable()
         if limit <= 0 or now < self._claims.due_at:
             return None

@@ -48,6 +48,7 @@ class Worker:
         self._abandoned = False
         self._door = threading.Lock()
         self._shut = False
+        self._coming: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=scheduler.settings.name, daemon=True)
 
     # --- From any thread ------------------------------------------------------------------------
@@ -70,8 +71,13 @@ class Worker:
         """Hand it an execution that was inserted with its lease; False when it has ended by now."""
         with self._door:
             if not self._shut:
-                self._inbox.put(lambda: self._scheduler.adopt(execution, good_until, self._clock.now()))
+                self._coming.add(execution.id)
+                self._inbox.put(lambda: self._adopt(execution, good_until))
             return not self._shut
+
+    def holds(self, id: str) -> bool:
+        """Tell whether an execution is in its hands: then whatever it comes to is recorded here, later."""
+        return id in self._coming or id in self._scheduler.held
 
     def touched(self, id: str) -> None:
         """Tell it that an execution was changed by somebody else in this process."""
@@ -139,18 +145,23 @@ class Worker:
     def _take_messages(self) -> None:
         try:
             message = self._inbox.get(timeout=self._patience())
+            now = self._clock.now()  # one instant for all that has gathered: they are recorded together
             for _ in range(MOST_MESSAGES):
-                self._take(message)
+                self._take(message, now)
                 message = self._inbox.get_nowait()
-            self._take(message)
+            self._take(message, now)
         except Empty:
             return
 
-    def _take(self, message: Callable[[], None] | Report) -> None:
+    def _take(self, message: Callable[[], None] | Report, now: int) -> None:
         if isinstance(message, Report):
-            self._scheduler.report(message, self._clock.now())
+            self._scheduler.report(message, now)
         else:
             message()
+
+    def _adopt(self, execution: Execution, good_until: int) -> None:
+        self._scheduler.adopt(execution, good_until, self._clock.now())
+        self._coming.discard(execution.id)
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do even if no message comes."""

@@ -61,9 +61,7 @@ _marks = Moved(
 
 def moved_columns(execution: Execution) -> tuple[Any, ...]:
     """Give the columns that a change may move: queue, state, active, marks, seq, started_at, completed_at."""
-    active = [
-        f"{quote_ascii(step.name)}:{story_text(step)}" for step in execution.steps.values() if step.active
-    ]
+    active = [f"{quote_ascii(step.name)}:{story_text(step)}" for step in execution.active_steps]
     marks = _marks(execution)
     return (
         queue_of(execution),
