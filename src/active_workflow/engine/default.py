@@ -11,10 +11,11 @@ from typing import Any, Unpack
 
 from active_workflow.core.states import STALLED, State
 from active_workflow.dsl.client import set_client
+from active_workflow.dsl.current import running
 from active_workflow.engine.engine import Engine
 from active_workflow.engine.notices import notifier
 from active_workflow.engine.options import EngineOptions
-from active_workflow.errors import StoreError
+from active_workflow.errors import MisuseError, StoreError
 from active_workflow.store import MemoryStore
 
 _log = logging.getLogger("active_workflow")
@@ -46,6 +47,8 @@ def configure(store: Any = None, **options: Unpack[EngineOptions]) -> Engine:
 
 def use(engine: Engine) -> Engine:
     """Make an engine the one of this process, and close the one it replaces."""
+    if running() is not None and _engines:
+        raise MisuseError("configure() in a step would close the engine that runs it: call it before start")
     with _lock:
         replaced = [old for old in _engines if old is not engine]
         _engines[:] = [engine]

@@ -9,6 +9,7 @@ from logging import Logger
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.dispatch.base import Dispatcher
+from active_workflow.dsl.current import running
 from active_workflow.dsl.durations import Duration, parse_duration
 from active_workflow.engine.clock import StoreClock
 from active_workflow.engine.notices import notifier, publish
@@ -19,6 +20,7 @@ from active_workflow.engine.settings import Settings
 from active_workflow.engine.uncommitted import Uncommitted
 from active_workflow.engine.waiter import Waiter
 from active_workflow.engine.worker import Worker
+from active_workflow.errors import MisuseError
 from active_workflow.store.base import Store
 from active_workflow.store.serializer import Serializer
 
@@ -60,6 +62,8 @@ class Host:
         self._lock = threading.RLock()
         self._clock: StoreClock | None = None
         self._worker: Worker | None = None
+        self._worker_is_embedded = False
+        self._closing = False
         self._stop_listening: Callable[[], None] | None = None
         self._listening = False
         self.waiter = Waiter(self.store.states)
@@ -92,6 +96,8 @@ class Host:
 
     def ensure_worker(self) -> Worker | None:
         """Give the embedded worker, starting it at first use; None where this engine runs nothing itself."""
+        if self._closing:
+            return None
         if not self.settings.embedded:
             self.listen()
             return None
@@ -105,10 +111,13 @@ class Host:
     def start_worker(
         self, *, own_workflows_only: bool = True, loop: asyncio.AbstractEventLoop | None = None
     ) -> Worker:
-        """Start the worker of this process, unless it runs already."""
+        """Start the worker of this process, unless it runs already and serves as much."""
+        if self._worker_is_embedded and not own_workflows_only:
+            self.drain()
         with self._lock:
             if self._worker is None:
                 self._worker = make_worker(self.parts(own_workflows_only=own_workflows_only), loop)
+                self._worker_is_embedded = own_workflows_only
                 self._worker.start()
                 self.listen()
             return self._worker
@@ -124,21 +133,31 @@ class Host:
         return make_inline_runner(self.parts()).run_until_idle()
 
     def drain(self, grace: Duration | None = None) -> bool:
-        """Stop the worker, giving running steps so much time; True when nothing was cut off."""
+        """Stop the worker, giving running steps so much time; True when nothing was cut off.
+
+        Raises:
+            MisuseError: A step of it asks for that: it would wait for itself.
+        """
+        if running() is not None and self._worker is not None:
+            raise MisuseError("a step can't close, drain or replace the engine that runs it")
         with self._lock:
             worker, self._worker = self._worker, None
         micros = self.settings.grace if grace is None else parse_duration(grace, "grace")
         return worker is None or worker.drain(micros / 1_000_000)
 
     def close(self) -> None:
-        """Drain, stop listening, close the store."""
-        self.drain()
-        with self._lock:
-            stop, self._stop_listening, self._listening = self._stop_listening, None, False
-        if stop is not None:
-            stop()
-        self.waiter.close()
-        self.store.close()
+        """Drain, stop listening, close the store; what is started meanwhile is left to other processes."""
+        self._closing = True
+        try:
+            self.drain()
+            with self._lock:
+                stop, self._stop_listening, self._listening = self._stop_listening, None, False
+            if stop is not None:
+                stop()
+            self.waiter.close()
+            self.store.close()
+        finally:
+            self._closing = False
 
     # --- Hints --------------------------------------------------------------------------------------
 
