@@ -173,7 +173,7 @@ class Worker:
 
     def _stop_expired(self) -> None:
         for call in self._scheduler.expired(self._clock.now()):
-            if not self.pool.stop(call):
+            if call.deaf or not self.pool.stop(call):
                 roll = self._scheduler.roll()
                 self._inbox.put(Report(call, overtime(call, roll, stopped=False), over=False))
 
