@@ -121,6 +121,16 @@ def executions_given_up_while_a_step_runs_are_forgotten(patch: Patch) -> None:
     patch.setattr("active_workflow.engine.outside.due_at", forgetful)
 
 
+def what_is_told_during_a_commit_is_lost(patch: Patch) -> None:
+    recorded_as = held.Held.recorded_as
+
+    def forgetful(self: Any, execution: Any, now: int) -> None:
+        self.sent = None
+        recorded_as(self, execution, now)
+
+    patch.setattr(held.Held, "recorded_as", forgetful)
+
+
 MUTANTS: list[Callable[[Patch], None]] = [
     the_fence_is_dropped,
     interrupted_attempts_are_not_counted,
@@ -135,6 +145,7 @@ MUTANTS: list[Callable[[Patch], None]] = [
     attempts_of_lost_workers_are_called_again,
     suspects_run_together,
     executions_given_up_while_a_step_runs_are_forgotten,
+    what_is_told_during_a_commit_is_lost,
 ]
 
 
