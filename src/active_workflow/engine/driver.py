@@ -46,11 +46,18 @@ class Driver:
         Raises:
             StoreUnavailable: The store did not answer. Nothing is lost: the next turn goes on.
         """
+        self.tell_transacted()
         self.read_stale()
         self.renew()
         self.claim()
         self.commit()
         return self.scheduler.calls()
+
+    def tell_transacted(self) -> None:
+        """Tell of what steps have recorded in transactions of their own."""
+        recorded, self.scheduler.transacted = self.scheduler.transacted, []
+        if recorded:
+            self._on_recorded(recorded)
 
     def read_stale(self) -> None:
         """Read again what others have changed."""

@@ -183,6 +183,15 @@ class Held:
             for step in self.known.steps.values()
         )
 
+    @property
+    def runs_transaction(self) -> bool:
+        """Whether a transactional step's attempt is recorded as started, or about to be, or still at it."""
+        transactional = {step.name for step in self.known.plan.steps if step.transactional}
+        return any(call.step in transactional for call in self.calls.values()) or any(
+            step.name in transactional and (step.run.running or step.undo.running)
+            for step in self.known.steps.values()
+        )
+
     def attempts(self) -> frozenset[tuple[str, bool, int]]:
         """Give the attempts that are recorded as running, or whose threads may still run somewhere."""
         found = set()
