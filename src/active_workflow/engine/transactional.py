@@ -124,7 +124,7 @@ class Transactional:
                 event = make()
                 if isinstance(event, Returned):
                     event = flush(event)
-            report = self._concluded(call, event, transaction)
+            report = self.conclude(call, event, transaction)
         call.ended_at = self._now()
         for act in after_commit if report.recorded else ():
             act()
@@ -136,7 +136,8 @@ class Transactional:
             limits.append(self._lease // 3)
         return min(limits) / 1_000_000 if limits else None
 
-    def _concluded(self, call: Call, event: Event, transaction: StepTransaction) -> Report:
+    def conclude(self, call: Call, event: Event, transaction: StepTransaction) -> Report:
+        """End the transaction of a call, by what came of its code; give what there is to report."""
         if transaction.late:
             return Report(call, self._failed(call, _late(call)))
         if isinstance(event, Returned):
@@ -199,9 +200,10 @@ class Transactional:
             found = self._store.load([call.id])
         except StoreError:
             return Report(call, _interrupted(call))
-        if found and _is_done(found[0], call):
-            return Report(call, event, recorded=(decision.transition[0], found[0]))
-        return Report(call, _interrupted(call))
+        if not found or not _is_done(found[0], call):
+            return Report(call, _interrupted(call))
+        ours = found[0].revision == decision.transition[1].revision
+        return Report(call, event, recorded=(decision.transition[0], found[0]) if ours else None)
 
     def _rolled_back(self, call: Call, event: Event, transaction: StepTransaction) -> Event:
         """Give the event for what raised, or was skipped: nothing that it wrote is kept."""

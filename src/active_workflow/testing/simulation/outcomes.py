@@ -143,6 +143,9 @@ def check_end(record: Record, ledger: Ledger) -> None:
         run, undo = (CallKind.RUN, step.name), (CallKind.UNDO, step.name)
         most = 1 + record.interruptions[run] + record.failures[run] + record.renewals
         demand(effects <= most, 5, f"{effects} effects of {key}, {most} are accounted for")
+        if plan.transactional and step.name not in record.resolved:
+            once = step.name in record.completed
+            demand(effects == once, 5, f"{effects} effects of {key}, which is transactional and {step.state}")
         undone = sum(entry.effect for entry in ledger.undos.get(key, ()))
         most = 1 + record.interruptions[undo] + record.failures[undo] + record.renewals
         demand(undone <= most, 5, f"{undone} undos of {key}, {most} are accounted for")
