@@ -6,6 +6,7 @@ from typing import Any
 from active_workflow.core.plan import StepKind
 from active_workflow.dsl import options
 from active_workflow.dsl.collect import Place
+from active_workflow.dsl.ctx_types import CtxType
 from active_workflow.dsl.current import RESERVED
 from active_workflow.dsl.program import StepCode
 
@@ -67,12 +68,22 @@ def _transactional(given: Given) -> Iterator[str]:
         yield 'transactional: an attempt that failed has written nothing; drop compensate_on="attempted"'
 
 
-def check_transactional(place: Place, code: StepCode) -> None:
-    """Refuse what can't run in the thread that a transaction belongs to.
+def check_transactional(place: Place, code: StepCode, known: CtxType | None) -> None:
+    """Refuse what can't run in the thread that a transaction belongs to, or hides its connection.
 
     Raises:
-        DefinitionError: The step or its compensation is a coroutine function.
+        DefinitionError: The step or its compensation is a coroutine function, or works elsewhere, or the
+            ctx type has a field that is called as the connection is.
     """
+    if known is not None and "connection" in known.defaults:
+        raise place.where.error(
+            f"transactional: ctx.connection is the step's connection, and the ctx type {known.type.__name__} "
+            "has a field 'connection'; rename the field"
+        )
+    if place.step.undo_options.get("external"):
+        raise place.where.error(
+            "transactional: an undo that starts work elsewhere is over before that work is; drop its external="
+        )
     for is_async, what in ((code.call_is_async, "the step"), (code.compensate_is_async, "its compensation")):
         if is_async:
             raise place.where.error(

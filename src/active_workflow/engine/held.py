@@ -185,10 +185,10 @@ class Held:
 
     @property
     def runs_transaction(self) -> bool:
-        """Whether a transactional step's attempt is recorded as started, or about to be, or still at it."""
-        transactional = {step.name for step in self.known.plan.steps if step.transactional}
-        return any(call.step in transactional for call in self.calls.values()) or any(
-            step.name in transactional and (step.run.running or step.undo.running)
+        """Whether a transactional step's attempt is recorded as started, or about to be."""
+        plans = self.known.plan.by_name
+        return any(
+            (step.run.running or step.undo.running) and plans[step.name].transactional
             for step in self.known.steps.values()
         )
 

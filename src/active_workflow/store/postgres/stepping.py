@@ -23,6 +23,10 @@ from active_workflow.store.postgres.names import Names
 from active_workflow.store.transactions import Decide, StepSession
 
 
+_AS_IT_WAS = b"SET LOCAL search_path TO DEFAULT; SET LOCAL role TO DEFAULT;"
+"""What a step may have changed, as one that serves tenants does, and our statements need as it was."""
+
+
 class PostgresTransactions:
     """Makes the transactions of one store.
 
@@ -101,7 +105,7 @@ class PostgresStepTransaction:
                 raise translate(error, self._of.db.where) from error
             raise ended() from None
         try:
-            link.ahead = self._of.db.ahead
+            link.ahead = _AS_IT_WAS + self._of.db.ahead
             if not self._write(known, decide):
                 return False
         except (psycopg.Error, UnicodeEncodeError) as error:

@@ -129,10 +129,13 @@ class Process:
 
     def transact(self, entry: Entry, event: Event) -> None:
         """The code of a transactional step has ended: what it did is recorded with it, or not done."""
+        transaction = SimulatedTransaction(self._store, entry)
         try:
-            report = self._transactional.conclude(entry.call, event, SimulatedTransaction(self._store, entry))
+            report = self._transactional.conclude(entry.call, event, transaction)
         except Killed:
             return
+        if transaction.broken is not None:
+            raise transaction.broken
         if entry.end == "returned" and not entry.effect:
             entry.end = "rolled back"
         self._world.log("{}: {} {}: {}", self.name, entry.call, entry.end, report.event)

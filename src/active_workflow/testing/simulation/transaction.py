@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Protocol
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.store.transactions import Decide
+from active_workflow.testing.simulation.broken import Broken
 from active_workflow.testing.simulation.ledger import Entry
 
 
@@ -17,7 +18,11 @@ class Completes(Protocol):
 
 
 class SimulatedTransaction:
-    """See ``StepTransaction``. What the step writes in it is its one effect."""
+    """See ``StepTransaction``. What the step writes in it is its one effect.
+
+    Attributes:
+        broken: What the judge has found at its commit.
+    """
 
     connection: Any = None
     late = False
@@ -26,6 +31,7 @@ class SimulatedTransaction:
     def __init__(self, store: Completes, entry: Entry) -> None:
         self._store = store
         self._entry = entry
+        self.broken: Broken | None = None
 
     def session(self) -> NoReturn:
         """There is none."""
@@ -36,7 +42,11 @@ class SimulatedTransaction:
 
     def complete(self, known: Execution, decide: Decide) -> bool:
         """Write what became of the step, and commit."""
-        return self._store.complete(known, decide, self._effect)
+        try:
+            return self._store.complete(known, decide, self._effect)
+        except Broken as broken:  # kept: the engine would take it for an error of the driver's
+            self.broken = broken
+            return False
 
     def _effect(self) -> None:
         self._entry.effect = True
