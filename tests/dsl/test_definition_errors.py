@@ -571,7 +571,7 @@ def detached_pivot() -> None:
         a = task(do, fire_and_forget=True, pivot=True)
 
 
-@mistake("Flow.a", "transactional: the step's commit is its completion", "drop one")
+@mistake("Flow.a", "transactional: its commit is its completion", "drop one")
 def transactional_and_external() -> None:
     class Flow(Workflow):
         a = task(do, transactional=True, external=True)

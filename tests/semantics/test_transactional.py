@@ -38,7 +38,7 @@ class Orders:
 
     def put(self, ctx: Any) -> None:
         """What steps do: a row for each attempt."""
-        insert = f"INSERT INTO orders VALUES ({self.mark}, {self.mark})"  # noqa: S608 - a placeholder
+        insert = f"INSERT INTO orders VALUES ({self.mark}, {self.mark})"
         ctx.connection.execute(insert, (ctx.step_key, ctx.attempt))
 
     @property
@@ -142,7 +142,7 @@ def test_a_result_that_cannot_be_recorded_takes_the_effect_with_it(
 
 def test_a_condition_that_says_no_leaves_nothing(engine: Any, orders: Orders) -> None:
     class Flow(aw.Workflow):
-        @aw.step(transactional=True, when=lambda ctx: orders.put(ctx))
+        @aw.step(transactional=True, when=orders.put)
         def order(self) -> None: ...
 
     done = engine.run(Flow.start())
@@ -249,7 +249,8 @@ def test_a_step_that_ends_it_behind_our_back(
 
     failed = engine.run(Flow.start())
     assert (failed.state, failed.error.type) == ("failed", "StepTransactionError")
-    assert ("as a statement" in failed.error.message) and failed.steps["order"].attempts == 1
+    assert "as a statement" in failed.error.message
+    assert failed.steps["order"].attempts == 1
     if orders.url.startswith("sqlite"):
         assert (orders.rows, log) == ([], [])
     else:  # what it wrote before stays, it is not run again, and its undo is asked to see to it
@@ -476,12 +477,6 @@ def test_no_statement_counts_after_that(hasty: aw.Engine, store_url: str, log: l
 def test_side_by_side(live: aw.Engine, live_orders: Orders, log: list[Any]) -> None:
     inside = threading.Semaphore(1)
 
-    class Flow(aw.Workflow):
-        with aw.parallel():
-            one = aw.task(lambda ctx: put(ctx), transactional=True)
-            two = aw.task(lambda ctx: put(ctx), transactional=True)
-            three = aw.task(lambda ctx: log.append("beside"))
-
     def put(ctx: Any) -> None:
         alone = inside.acquire(blocking=False)
         try:
@@ -490,6 +485,12 @@ def test_side_by_side(live: aw.Engine, live_orders: Orders, log: list[Any]) -> N
         finally:
             if alone:
                 inside.release()
+
+    class Flow(aw.Workflow):
+        with aw.parallel():
+            one = aw.task(put, transactional=True)
+            two = aw.task(put, transactional=True)
+            three = aw.task(lambda ctx: log.append("beside"))
 
     executions = [Flow.start() for _ in range(10)]
     assert {execution.wait(timeout=20).state for execution in executions} == {"completed"}
@@ -572,7 +573,13 @@ def test_subscribers_and_waiters_learn_of_it(live: aw.Engine, live_orders: Order
         assert heard.wait(20)
     finally:
         end()
-    assert told == ["execution.created", "execution.started", "step.started order", "step.completed order", "execution.completed"]
+    assert told == [
+        "execution.created",
+        "execution.started",
+        "step.started order",
+        "step.completed order",
+        "execution.completed",
+    ]
 
 
 # --- What a step is handed ------------------------------------------------------------------------------
@@ -652,9 +659,9 @@ def test_a_store_without_transactions_says_so_at_the_start() -> None:
         @aw.step(transactional=True)
         def order(self) -> None: ...
 
-    with aw.Engine("memory://", embedded=False) as engine:
-        with pytest.raises(ConfigurationError, match="MemoryStore is in no database.*sqlite:///"):
-            engine.start(Flow, {})
+    told = r"MemoryStore is in no database .* use sqlite:///"
+    with aw.Engine("memory://", embedded=False) as engine, pytest.raises(ConfigurationError, match=told):
+        engine.start(Flow, {})
 
 
 def test_the_error_is_for_good() -> None:

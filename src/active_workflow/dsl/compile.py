@@ -96,8 +96,7 @@ def compile_workflow(cls: type, settings: Mapping[str, Any], ctx: Any, where: Wh
         return None
     queue = settings.get("queue") or "default"
     after = graph.predecessors(found)
-    defaults = settings["defaults"]
-    compiled = [_step(cls, place, after[place.name], defaults, queue, known) for place in found]
+    compiled = [_step(cls, place, after[place.name], settings["defaults"], queue) for place in found]
     plan = Plan(
         workflow=settings.get("name") or cls.__name__,
         steps=tuple(step for step, _ in compiled),
@@ -106,6 +105,8 @@ def compile_workflow(cls: type, settings: Mapping[str, Any], ctx: Any, where: Wh
     )
     graph.check(plan, found)
     _check_results(plan, found, known)
+    for place, (_, code) in zip(found, compiled, strict=True):
+        check_transactional(place, code, known)
     return Program(
         plan=sealed(plan),
         workflow=cls,
@@ -151,19 +152,12 @@ def _check_results(plan: Plan, found: Sequence[Place], known: CtxType | None) ->
 
 
 def _step(
-    cls: type,
-    place: Place,
-    after: tuple[str, ...],
-    defaults: Mapping[str, Any],
-    queue: str,
-    known: CtxType | None,
+    cls: type, place: Place, after: tuple[str, ...], defaults: Mapping[str, Any], queue: str
 ) -> tuple[StepPlan, StepCode]:
     own = {**options_of(place.step.target), **place.step.options}
     given = {**defaults, **own} if place.step.kind is StepKind.CALL else own
     check_step(place, own, given)
     code = code_of(cls, place, given)
-    if code.transactional:
-        check_transactional(place, code, known)
     values = options.read(given, place.where)
     return _plan(place, after, values, code, queue), code
 

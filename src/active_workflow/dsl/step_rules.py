@@ -59,11 +59,11 @@ def _detached(given: Given) -> Iterator[str]:
 
 def _transactional(given: Given) -> Iterator[str]:
     if given.get("external"):
-        yield "transactional: the step's commit is its completion, so it can't be external; drop one of the two"
+        yield "transactional: its commit is its completion, so the step can't be external; drop one of the two"
     if given.get("at_most_once"):
         yield "transactional: the step is executed exactly once as it is; drop at_most_once="
     if given.get("verify") is not None:
-        yield "transactional: what the step did is recorded with it, so there is nothing to verify; drop verify="
+        yield "transactional: what the step did is recorded with it: nothing is to be verified; drop verify="
     if given.get("compensate_on") == "attempted":
         yield 'transactional: an attempt that failed has written nothing; drop compensate_on="attempted"'
 
@@ -75,6 +75,8 @@ def check_transactional(place: Place, code: StepCode, known: CtxType | None) -> 
         DefinitionError: The step or its compensation is a coroutine function, or works elsewhere, or the
             ctx type has a field that is called as the connection is.
     """
+    if not code.transactional:
+        return
     if known is not None and "connection" in known.defaults:
         raise place.where.error(
             f"transactional: ctx.connection is the step's connection, and the ctx type {known.type.__name__} "
@@ -82,7 +84,7 @@ def check_transactional(place: Place, code: StepCode, known: CtxType | None) -> 
         )
     if place.step.undo_options.get("external"):
         raise place.where.error(
-            "transactional: an undo that starts work elsewhere is over before that work is; drop its external="
+            "transactional: an undo that starts work elsewhere ends before that work does; drop its external="
         )
     for is_async, what in ((code.call_is_async, "the step"), (code.compensate_is_async, "its compensation")):
         if is_async:

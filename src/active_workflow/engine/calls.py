@@ -56,6 +56,7 @@ class Caller:
         now: Callable[[], int],
         roll: Callable[[], float],
         wait_for: Callable[[Awaitable[Any]], Any],
+        *,
         transactional: Transactional | None = None,
     ) -> None:
         self._program_of = program_of

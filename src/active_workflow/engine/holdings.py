@@ -88,7 +88,7 @@ class Holdings:
             self.look_soon(held)
 
     def recorded(self, held: Held, execution: Execution, now: int) -> None:
-        """Go on from what a step has recorded in its own transaction, unless it has to be read anew anyway."""
+        """Go on from what a step has recorded in its own transaction, unless it is to be read anew anyway."""
         if held.id in self.stale or execution.revision <= held.recorded.revision:
             self.look_soon(held)
         elif execution.phase is Phase.OVER:

@@ -58,7 +58,7 @@ class Parts:
         """Make what calls user code."""
         now, roll = self.clock.now, random.random
         transactional = Transactional(self.store, now, roll, self.settings.lease)
-        return Caller(program_of, self.serializer, now, roll, wait_for, transactional)
+        return Caller(program_of, self.serializer, now, roll, wait_for, transactional=transactional)
 
 
 def make_worker(parts: Parts, loop: asyncio.AbstractEventLoop | None = None) -> Worker:

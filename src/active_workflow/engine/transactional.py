@@ -76,8 +76,8 @@ def check_store(store: Store, *, transactional: bool) -> None:
     """Raise ConfigurationError where a workflow has transactional steps, and its store can't run them."""
     if transactional and not isinstance(store, RunsTransactions):
         raise ConfigurationError(
-            f"the workflow has a transactional step, and {type(store).__name__} is in no database that it could "
-            "write to; use sqlite:///… or postgresql://…"
+            f"the workflow has a transactional step, and {type(store).__name__} is in no database that it "
+            "could write to; use sqlite:///… or postgresql://…"
         )
 
 
@@ -91,9 +91,7 @@ class Transactional:
         lease: How long a claim lasts, microseconds.
     """
 
-    def __init__(
-        self, store: Store, now: Callable[[], int], roll: Callable[[], float], lease: int
-    ) -> None:
+    def __init__(self, store: Store, now: Callable[[], int], roll: Callable[[], float], lease: int) -> None:
         self._store = store
         self._now = now
         self._roll = roll
@@ -175,24 +173,26 @@ class Transactional:
     def _recorded(self, call: Call, event: Returned, transaction: StepTransaction) -> Report:
         decision = _Decision(call, event, self._now, self._failed)
         try:
-            if transaction.complete(call.execution, decision):
-                return Report(call, event, recorded=decision.transition)
-        except StepTransactionError as error:
-            return Report(call, self._failed(call, failure_of(error), returned=error.kept))
-        except DataRejected as error:
-            return Report(call, self._failed(call, replace(failure_of(error), retryable=False)))
+            committed = transaction.complete(call.execution, decision)
         except UnknownCommit as error:
             _log.warning("%s", error)
             return self._found_out(call, event, decision)
-        except StoreError as error:
-            _log.warning("%r is rolled back, and made again: %s", call, error)
-            return Report(call, _interrupted(call))
-        except Exception as error:  # noqa: BLE001 - the database refuses to commit what the step wrote
-            failed = self._failed(call, failure_of(error))
-            return Report(call, _interrupted(call) if transaction.transient else failed)
+        except Exception as error:  # noqa: BLE001 - the driver's own, too: the database refuses what was written
+            return Report(call, self._not_committed(call, error, transaction))
+        if committed:
+            return Report(call, event, recorded=decision.transition)
         if transaction.late:
             return Report(call, self._failed(call, _late(call)))
         return Report(call, decision.refused or _interrupted(call))
+
+    def _not_committed(self, call: Call, error: Exception, transaction: StepTransaction) -> Event:
+        if isinstance(error, DataRejected):
+            return self._failed(call, replace(failure_of(error), retryable=False))
+        if isinstance(error, StoreError) or transaction.transient:
+            _log.warning("%r is rolled back, and made again: %s", call, error)
+            return _interrupted(call)
+        kept = isinstance(error, StepTransactionError) and error.kept
+        return self._failed(call, failure_of(error), returned=kept)
 
     def _found_out(self, call: Call, event: Event, decision: "_Decision") -> Report:
         """Nobody knows if the commit landed: look. If it does so later, no report of ours is taken."""
@@ -288,4 +288,6 @@ def _interrupted(call: Call) -> WorkerLost:
 
 
 def _late(call: Call) -> Failure:
-    return timed_out(f"attempt {call.attempt} of {call.step!r} ran longer than its timeout: it was rolled back")
+    return timed_out(
+        f"attempt {call.attempt} of {call.step!r} ran longer than its timeout: it was rolled back"
+    )

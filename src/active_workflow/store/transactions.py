@@ -1,7 +1,7 @@
 """Transactions that others write in: what a store may be able to do besides the contract.
 
-``start(connection=…)`` writes in a transaction of the caller's, and a transactional step in one of the store's
-that also records what became of the step.
+``start(connection=…)`` writes in a transaction of the caller's. A transactional step writes in one of the
+store's, which also records what became of the step.
 """
 
 from collections.abc import Callable, Sequence

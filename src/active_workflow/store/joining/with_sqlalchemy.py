@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_s
 from sqlalchemy.orm import Session, scoped_session
 
 from active_workflow.errors import ConfigurationError, MisuseError
-from active_workflow.store.joining.lent import Hands, Lent
 from active_workflow.store.joining.caller import Act, AwaitedCaller, Caller, SyncCaller, no_transaction
+from active_workflow.store.joining.lent import Hands, Lent
 from active_workflow.store.joining.placeholders import with_percent
 from active_workflow.store.joining.script import Rows, Statement
 from active_workflow.store.joining.with_sqlite3 import begin_sqlite, plain
@@ -195,9 +195,7 @@ _to_hand: ContextVar[Lent] = ContextVar("active_workflow_session_of_step")
 @cache
 def _engine(vendor: str, where: str) -> Engine:  # noqa: ARG001 - servers differ in what they can
     """Give an engine that has no connections of its own; making one anew for each step would cost more."""
-    return create_engine(
-        _URLS[vendor], creator=_to_hand.get, poolclass=NullPool, pool_reset_on_return=None
-    )
+    return create_engine(_URLS[vendor], creator=_to_hand.get, poolclass=NullPool, pool_reset_on_return=None)
 
 
 class _LentSession(Session):
@@ -225,7 +223,7 @@ class _LentSession(Session):
 
 
 class SessionOfStep:
-    """A session on a connection that is lent to a step; what the driver refuses a step, it is refused as well.
+    """A session on a connection that is lent to a step: what the driver refuses a step, it does as well.
 
     Args:
         connection: The connection.

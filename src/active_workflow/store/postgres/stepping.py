@@ -22,7 +22,6 @@ from active_workflow.store.postgres.lending import StepLink
 from active_workflow.store.postgres.names import Names
 from active_workflow.store.transactions import Decide, StepSession
 
-
 _AS_IT_WAS = b"SET LOCAL search_path TO DEFAULT; SET LOCAL role TO DEFAULT;"
 """What a step may have changed, as one that serves tenants does, and our statements need as it was."""
 

@@ -49,8 +49,8 @@ if hasattr(os, "register_at_fork"):
 
 
 _IN_A_STEP = (
-    "{path}: a transactional step runs here, and its transaction keeps everybody from writing to the file, this "
-    "call included: make it after the step. (A start joins the transaction where the store is the step's own.)"
+    "{path}: a transactional step runs here, and its transaction keeps everybody from writing to the file, "
+    "this call included: make it after the step. (A start joins the transaction, if the store is the step's.)"
 )
 
 

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.errors import DataRejected, StoreUnavailable
@@ -37,7 +38,7 @@ class StepConnection(Lent, sqlite3.Connection):
         if self.refuse_end("connection.close()"):
             super().close()
 
-    def __enter__(self) -> "StepConnection":
+    def __enter__(self) -> Self:
         self.refuse_end("`with connection:`")
         return self
 
