@@ -59,7 +59,7 @@ def _detached(given: Given) -> Iterator[str]:
 
 def _transactional(given: Given) -> Iterator[str]:
     if given.get("external"):
-        yield "transactional: its commit is its completion, so the step can't be external; drop one of the two"
+        yield "transactional: its commit is its completion, so it can't be external; drop one of the two"
     if given.get("at_most_once"):
         yield "transactional: the step is executed exactly once as it is; drop at_most_once="
     if given.get("verify") is not None:
