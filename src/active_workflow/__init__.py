@@ -50,6 +50,7 @@ from active_workflow.errors import (
     NotCommitted,
     RetryAfter,
     SerializationError,
+    StepTransactionError,
     StoreError,
     StoreUnavailable,
     UnknownSignal,
@@ -189,6 +190,7 @@ __all__ = [  # noqa: RUF022 - grouped by what one does with them
     "Interrupted",
     "ExecutionFailed",
     "WaitTimeout",
+    "StepTransactionError",
     "StoreError",
     "StoreUnavailable",
 ]

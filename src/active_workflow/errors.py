@@ -134,6 +134,18 @@ class NonRetryable(ActiveWorkflowError):
     """Raised by a step: this attempt failed and no further one would help. Undo follows at once."""
 
 
+class StepTransactionError(MisuseError, NonRetryable):
+    """A transactional step has ended its transaction, or tried to: that is the engine's to do.
+
+    Attributes:
+        kept: Whether what the step wrote before may stay.
+    """
+
+    def __init__(self, message: str, *, kept: bool = False) -> None:
+        super().__init__(message)
+        self.kept = kept
+
+
 class RetryAfter(ActiveWorkflowError):
     """Raised by a step: try again, but not before this much time has passed.
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from active_workflow.core import events, machine, ready, runs, waits
-from active_workflow.engine import call, held, leases, scheduler, starts
+from active_workflow.engine import call, held, leases, scheduler, starts, transactional
+from active_workflow.engine.call import Report
 from active_workflow.store.base import Verdict
 from active_workflow.store.memory import MemoryStore
 from active_workflow.testing import simulation
@@ -131,6 +132,27 @@ def what_is_told_during_a_commit_is_lost(patch: Patch) -> None:
     patch.setattr(held.Held, "recorded_as", forgetful)
 
 
+def transactions_of_attempts_that_ran_out_are_committed(patch: Patch) -> None:
+    patch.setattr(transactional, "_runs", lambda x, call: True)
+
+
+def transactions_are_not_fenced(patch: Patch) -> None:
+    decide = transactional._Decision.__call__
+
+    def unfenced(self: Any, seen: Any) -> Any:
+        self._call.token = seen.token
+        return decide(self, seen)
+
+    patch.setattr(transactional._Decision, "__call__", unfenced)
+
+
+def what_comes_of_a_transaction_is_only_hoped_for(patch: Patch) -> None:
+    def hopeful(self: Any, call: Any, event: Any, transaction: Any) -> Any:
+        return Report(call, event)
+
+    patch.setattr(transactional.Transactional, "_recorded", hopeful)
+
+
 MUTANTS: list[Callable[[Patch], None]] = [
     the_fence_is_dropped,
     interrupted_attempts_are_not_counted,
@@ -146,6 +168,9 @@ MUTANTS: list[Callable[[Patch], None]] = [
     suspects_run_together,
     executions_given_up_while_a_step_runs_are_forgotten,
     what_is_told_during_a_commit_is_lost,
+    transactions_of_attempts_that_ran_out_are_committed,
+    transactions_are_not_fenced,
+    what_comes_of_a_transaction_is_only_hoped_for,
 ]
 
 

@@ -38,8 +38,9 @@ STORES = {
 class Workers:
     """Worker processes, each replaced as soon as it is gone."""
 
-    def __init__(self, url: str, ledger: Path, folder: Path) -> None:
+    def __init__(self, url: str, ledger: Path, folder: Path, module: str = "stress_flows") -> None:
         self.url = url
+        self._module = module
         self._environment = os.environ | {
             "STRESS_LEDGER": str(ledger),
             "PYTHONPATH": os.pathsep.join(map(str, [SOURCE, ROOT, Path(__file__).parent])),
@@ -62,7 +63,7 @@ class Workers:
                 if process.pid not in self.killed:
                     self.died.append(process.pid)
         while len(self.processes) < WORKERS:
-            command = [sys.executable, "-m", "active_workflow", "worker", "stress_flows"]
+            command = [sys.executable, "-m", "active_workflow", "worker", self._module]
             self.processes.append(
                 subprocess.Popen(
                     command, cwd=self._folder, env=self._environment, stdout=self._log, stderr=self._log

@@ -166,6 +166,11 @@ class Plan:
         return tuple(step for step in self.steps if not step.kind.calls)
 
     @cached_property
+    def transactional(self) -> bool:
+        """Whether some step runs in a transaction of its own."""
+        return any(step.transactional for step in self.steps)
+
+    @cached_property
     def detaches(self) -> bool:
         """Whether some step becomes an execution of its own."""
         return any(step.kind is StepKind.DETACHED for step in self.steps)

@@ -24,6 +24,7 @@ class StepCode:
         compensate_is_async: Whether it gives a coroutine.
         verify: What became of an attempt, for ``verdict.settled``; or None.
         verify_is_async: Whether it gives a coroutine.
+        transactional: What a transactional step is handed: ``"connection"`` or ``"session"``; else nothing.
     """
 
     call: Callable[[Any, tuple[Any, ...] | None], Any] | None = None
@@ -36,6 +37,7 @@ class StepCode:
     compensate_is_async: bool = False
     verify: Callable[[Any], Any] | None = None
     verify_is_async: bool = False
+    transactional: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class Program:
             return [f"{self.name} has no step {old.name!r} any more"]
         if not _same_kind(old.kind, new.kind):
             return [f"step {old.name!r} was {old.kind.value} and is {new.kind.value} now"]
+        if old.transactional and not code.transactional:  # what became of its attempts would be misjudged
+            return [f"step {old.name!r} was transactional and is not any more"]
         needed = {
             "compensation": (old.compensates, code.compensate),
             "verify": (old.verifies, code.verify),

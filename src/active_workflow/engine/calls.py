@@ -30,6 +30,7 @@ from active_workflow.dsl.program import Program, StepCode
 from active_workflow.dsl.verdict import settled
 from active_workflow.engine.call import Call, CallKind, Report, not_called, overtime
 from active_workflow.engine.failures import ProcessEndsError, failure_of, is_of_the_end
+from active_workflow.engine.transactional import Transactional
 from active_workflow.errors import ActiveWorkflowError
 from active_workflow.store.serializer import Serializer
 
@@ -48,6 +49,7 @@ class Caller:
         now: The store's time.
         roll: Gives a number in [0, 1).
         wait_for: Has something awaited on the worker's loop, for code that runs in a thread.
+        transactional: Makes the calls of transactional steps.
     """
 
     def __init__(
@@ -57,12 +59,15 @@ class Caller:
         now: Callable[[], int],
         roll: Callable[[], float],
         wait_for: Callable[[Awaitable[Any]], Any],
+        *,
+        transactional: Transactional | None = None,
     ) -> None:
         self._program_of = program_of
         self._serializer = serializer
         self._now = now
         self._roll = roll
         self._wait_for = wait_for
+        self._transactional = transactional
 
     def is_async(self, call: Call) -> bool:
         """Tell whether a call's code is a coroutine function; code that is gone is not."""
@@ -82,10 +87,17 @@ class Caller:
 
     def call(self, call: Call) -> Report:
         """Make a call in this thread, unless the lease that it was asked for under may be over by now."""
-        if not call.begin(self._now()):
-            return not_called(call)
         if (missing := self._missing(call)) is not None:
             return Report(call, missing)
+        if self._transactional is not None and _has_transaction(call):
+            return self._transactional.report(call, call.code[1].transactional, lambda: self._here(call))
+        if not call.begin(self._now()):
+            return not_called(call)
+        event = self._here(call)
+        call.ended_at = self._now()
+        return Report(call, event)
+
+    def _here(self, call: Call) -> Event:
         coroutine = self._guarded(call, self._settle_in_thread)
         try:
             coroutine.send(None)
@@ -95,8 +107,7 @@ class Caller:
             event = self._failed(call, failure_of(error))
         else:
             raise AssertionError("a call in a thread never suspends")
-        call.ended_at = self._now()
-        return Report(call, event)
+        return event
 
     async def call_async(self, call: Call) -> Report:
         """Make a call on the running loop, with the same exception."""
@@ -125,7 +136,7 @@ class Caller:
     async def _entered(self, call: Call, settle: Settle) -> Event:
         sign = call.execution.step(call.step).heartbeat
         heartbeat = None if sign is None else self._serializer.load(sign)
-        info = StepInfo(call.id, call.step, max(call.attempt, 1), heartbeat)
+        info = StepInfo(call.id, call.step, max(call.attempt, 1), heartbeat, call.handed)
         token, ctx = enter(info), None
         try:
             program, code = self._found(call)
@@ -245,6 +256,10 @@ class Caller:
 
     async def _settle_in_thread(self, value: Any) -> Any:
         return self._wait_for(value) if inspect.isawaitable(value) else value
+
+
+def _has_transaction(call: Call) -> bool:
+    return bool(call.code[1].transactional) and call.kind in (CallKind.RUN, CallKind.UNDO)
 
 
 def _without_correlation(value: Any) -> tuple[str | None, Any]:

@@ -55,10 +55,17 @@ class Driver:
 
     def prepare(self) -> list[Change]:
         """Do all of a turn but its commit, and give what that has to write."""
+        self.tell_transacted()
         self.read_stale()
         self.renew()
         self.claim()
         return self.scheduler.changes(self.now())
+
+    def tell_transacted(self) -> None:
+        """Tell of what steps have recorded in transactions of their own."""
+        recorded, self.scheduler.transacted = self.scheduler.transacted, []
+        if recorded:
+            self._on_recorded(recorded)
 
     def read_stale(self) -> None:
         """Read again what others have changed."""

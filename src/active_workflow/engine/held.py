@@ -166,7 +166,12 @@ class Held:
         return next_due_after(x, now)
 
     def uncalled(self) -> list[CallKey]:
-        """Give each attempt that is recorded as started under this lease, and neither called nor over yet."""
+        """Give each attempt that is recorded as started under this lease, and neither called nor over yet.
+
+        While facts stand back there are none: one of them may be that it is over.
+        """
+        if self.later:
+            return []
         found: list[CallKey] = []
         for step in self.recorded.steps.values():
             if step.state is StepState.RUNNING:
@@ -198,6 +203,15 @@ class Held:
         """Whether a suspect's attempt is recorded as started, or about to be."""
         return any(
             (step.run.running and step.run.suspect) or (step.undo.running and step.undo.suspect)
+            for step in self.known.steps.values()
+        )
+
+    @property
+    def runs_transaction(self) -> bool:
+        """Whether a transactional step's attempt is recorded as started, or about to be."""
+        plans = self.known.plan.by_name
+        return any(
+            (step.run.running or step.undo.running) and plans[step.name].transactional
             for step in self.known.steps.values()
         )
 

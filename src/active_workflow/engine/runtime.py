@@ -19,6 +19,7 @@ from active_workflow.engine.inline import InlineRunner
 from active_workflow.engine.pool import Pool
 from active_workflow.engine.scheduler import Scheduler, Transition, WorkerSettings
 from active_workflow.engine.settings import Settings
+from active_workflow.engine.transactional import Transactional
 from active_workflow.engine.worker import Worker
 from active_workflow.store.base import Store
 from active_workflow.store.serializer import Serializer
@@ -45,6 +46,7 @@ class Parts:
             concurrency=self.settings.concurrency,
             queues=None if queues is None else frozenset(queues),
             workflows=_defined if self.own_workflows_only else None,
+            one_transaction=getattr(self.store, "one_at_a_time", False),
         )
         return Scheduler(settings, why_not_served, random.random)
 
@@ -54,7 +56,9 @@ class Parts:
 
     def caller(self, wait_for: Callable[[Awaitable[Any]], Any]) -> Caller:
         """Make what calls user code."""
-        return Caller(program_of, self.serializer, self.clock.now, random.random, wait_for)
+        now, roll = self.clock.now, random.random
+        transactional = Transactional(self.store, now, roll, self.settings.lease)
+        return Caller(program_of, self.serializer, now, roll, wait_for, transactional=transactional)
 
 
 def make_worker(parts: Parts, loop: asyncio.AbstractEventLoop | None = None) -> Worker:

@@ -35,6 +35,7 @@ class Scheduler:
         faults: Errors that should not happen, for the driver to log: (execution id, error).
         pace: How many calls run, and how many may.
         roll: Gives a number in [0, 1) that spreads delays.
+        transacted: What steps have recorded in transactions of their own, for the driver to tell of.
     """
 
     def __init__(self, settings: WorkerSettings, serves: Serves, roll: Callable[[], float]) -> None:
@@ -49,10 +50,11 @@ class Scheduler:
         self.pace = Pace(settings.concurrency)
         self.draining = False
         self.roll = roll
+        self.transacted: list[Transition] = []
         self._holdings = Holdings()
         self.held = self._holdings.by_id
         self.faults = self._holdings.faults
-        self._starts = Starts(self.pace, self.held, settings.queues)
+        self._starts = Starts(self.pace, self.held, settings)
         self._claims = Claims(self.pace, settings.poll_interval, serves)
         self._renewals = Renewals(settings.lease)
         self._outstanding = Outstanding(self.pace)
@@ -79,11 +81,16 @@ class Scheduler:
     def report(self, report: Report, now: int) -> None:
         """A call came to something; its slot is free unless its thread still runs."""
         over, call = self._outstanding.ended(report, now), report.call
+        if report.recorded is not None:
+            self.transacted.append(report.recorded)
         held = self.held.get(call.id)
         if held is None or held.recorded.token != call.token:
             return
         if over:
             held.calls.pop(call.key, None)
+        if report.recorded is not None:
+            self._holdings.recorded(held, report.recorded[1], now)
+            return
         self._holdings.tell(held, report.event, now)
         if isinstance(report.event, CodeMissing) and call.id in self.held:  # gone since the claim: not called
             self._holdings.tell(held, not_called(call).event, now)
@@ -279,10 +286,10 @@ class Scheduler:
             if change.due_at is not None and change.due_at > now:  # else it is due for others than us
                 self._claims.hint(change.due_at)
             self._holdings.drop(held.id)
-            return
-        if held.dirty:
-            self._holdings.look_soon(held)
-        self._call(held, now)
+        elif held.id not in self._holdings.stale:  # else it is read again before anything is called
+            if held.dirty:
+                self._holdings.look_soon(held)
+            self._call(held, now)
 
     def _call(self, held: Held, now: int) -> None:
         """Ask for every call that is recorded and not made yet, and for answers that need no record."""

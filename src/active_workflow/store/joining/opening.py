@@ -6,7 +6,9 @@ from importlib import import_module
 
 from active_workflow.errors import ConfigurationError
 from active_workflow.store.joining.caller import Caller
+from active_workflow.store.joining.lent import Lent
 from active_workflow.store.joining.with_sqlite3 import SqliteCaller
+from active_workflow.store.transactions import StepSession
 
 _TAKEN = (
     "a sqlite3 or psycopg connection, a SQLAlchemy Connection or Session (or their async kinds), or an alias "
@@ -45,3 +47,20 @@ def _of_django(alias: str) -> Caller:
         )
     caller: Caller = import_module("active_workflow.store.joining.with_django").DjangoCaller(alias)
     return caller
+
+
+def open_session(connection: Lent, vendor: str, where: str) -> StepSession:
+    """Give a session of SQLAlchemy's on a connection that is lent to a step.
+
+    Raises:
+        ConfigurationError: SQLAlchemy isn't installed.
+    """
+    try:
+        found = import_module("active_workflow.store.joining.with_sqlalchemy")
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            'transactional="session" needs SQLAlchemy: pip install "active-workflow[sqlalchemy]", or say '
+            "transactional=True for a plain connection"
+        ) from error
+    session: StepSession = found.SessionOfStep(connection, vendor, where)
+    return session

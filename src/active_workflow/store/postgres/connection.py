@@ -58,7 +58,8 @@ class Link(psycopg.Connection[TupleRow]):
             return self.raw.execute(statement, parameters)
         cursor = psycopg.ClientCursor(self)
         cursor.execute(self.ahead + self._with_literals(statement, parameters))
-        cursor.nextset()
+        while cursor.nextset():
+            pass
         return cursor
 
     def _with_literals(self, statement: bytes, parameters: Sequence[Any]) -> bytes:

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,8 +13,10 @@ from psycopg.conninfo import conninfo_to_dict
 from active_workflow.errors import ConfigurationError, StoreError, UnknownCommit
 from active_workflow.store.postgres.connection import CannotConnectError, Link, Pool
 from active_workflow.store.postgres.failures import CONFLICTS, first_line, is_lost, translate
+from active_workflow.store.postgres.lending import StepLink
 
 T = TypeVar("T")
+L = TypeVar("L", bound=Link)
 
 _SETTINGS = {
     "enable_seqscan": "off",
@@ -74,28 +77,52 @@ class Database:
         self._was_there = False
         self._pool = Pool(self.connect, options.pool_size)
         self._reserved = Pool(self.connect, 1)
+        self._of_steps = Pool(self._connect_for_step, options.pool_size)
 
     def connect(self, until: float) -> Link:
         """Open a connection that commits each statement by itself."""
+        parameters = self._parameters_until(until)
+        threshold = self.options.prepare_threshold
+        if threshold is not None:
+            own = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
+            parameters["options"] = f"{own} {parameters.get('options') or ''}".strip()
+        link = self._connected(Link, prepare_threshold=threshold, **parameters)
+        if threshold is None:
+            link.ahead = self.ahead
+        self._was_there = True
+        self._on_connect()
+        return link
+
+    def _connect_for_step(self, until: float) -> StepLink:
+        """Open a connection as a step wants it: with the server's own settings."""
+        return self._connected(StepLink, prepare_threshold=None, **self._parameters_until(until))
+
+    def _connected(self, kind: type[L], **parameters: Any) -> L:
+        try:
+            return kind.connect(autocommit=True, **parameters)
+        except psycopg.Error as error:
+            raise CannotConnectError(f"{self.where}: {_why_not(error)}") from error
+
+    def _parameters_until(self, until: float) -> dict[str, Any]:
         left = until - time.monotonic()
         parameters = {**_KEEPALIVE, **self._parameters}
         parameters.setdefault("connect_timeout", max(int(min(left, self.options.timeout)), 2))
         parameters.setdefault("application_name", "active-workflow")
-        threshold = self.options.prepare_threshold
-        settings = {**_SETTINGS, "lock_timeout": str(max(int(self.options.timeout * 800), 1))}
-        if threshold is not None:
-            own = " ".join(f"-c {name}={value}" for name, value in settings.items())
-            parameters["options"] = f"{own} {parameters.get('options') or ''}".strip()
-        try:
-            link = Link.connect(autocommit=True, prepare_threshold=threshold, **parameters)
-        except psycopg.Error as error:
-            raise CannotConnectError(f"{self.where}: {_why_not(error)}") from error
-        if threshold is None:
-            local = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-            link.ahead = f"SELECT {local};".encode()
-        self._was_there = True
-        self._on_connect()
-        return link
+        return parameters
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        return {**_SETTINGS, "lock_timeout": str(max(int(self.options.timeout * 800), 1))}
+
+    @property
+    def ahead(self) -> bytes:
+        """What gives a transaction our settings, for itself alone."""
+        local = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in self._settings.items())
+        return f"SELECT {local};".encode()
+
+    def for_step(self) -> AbstractContextManager[Link]:
+        """Lend a connection to a step; there are as many of these as of the others."""
+        return self._of_steps.lend(time.monotonic() + self.options.timeout)
 
     def call(
         self,
@@ -160,6 +187,7 @@ class Database:
         """Close what is open; the next call opens it anew."""
         self._pool.close()
         self._reserved.close()
+        self._of_steps.close()
 
 
 def _pauses() -> Iterator[float]:

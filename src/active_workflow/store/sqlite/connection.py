@@ -13,27 +13,29 @@ from contextlib import contextmanager
 
 from active_workflow.errors import (
     ConfigurationError,
+    MisuseError,
     SchemaError,
     StoreError,
     StoreUnavailable,
     UnknownCommit,
 )
+from active_workflow.store.sqlite.turns import Turns
 
 OLDEST = (3, 38, 0)
 KEPT_READERS = 4
 _SECONDS_BETWEEN_TRIES = 0.01
 
-_locks: dict[tuple[int, str], threading.RLock] = {}
+_locks: dict[tuple[int, str], Turns] = {}
 _locks_guard = threading.Lock()
 _fork_guard = threading.Lock()
 _inherited: list[object] = []
 """Connections of a parent process: closing one here would take the parent's locks from it."""
 
 
-def _lock_for(path: str) -> "threading.RLock":
+def _lock_for(path: str) -> Turns:
     """Give the lock of all writers of this process to one file, whichever store they belong to."""
     with _locks_guard:
-        return _locks.setdefault((os.getpid(), path), threading.RLock())
+        return _locks.setdefault((os.getpid(), path), Turns())
 
 
 def _new_guards_after_fork() -> None:
@@ -44,6 +46,12 @@ def _new_guards_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_guards_after_fork)
+
+
+_IN_A_STEP = (
+    "{path}: a transactional step runs here, and its transaction keeps everybody from writing to the file, "
+    "this call included: make it after the step. (A start joins the transaction, if the store is the step's.)"
+)
 
 
 class Connections:
@@ -62,12 +70,12 @@ class Connections:
                 f"use a newer Python or another store"
             )
         self.path = path
-        self._timeout = timeout
+        self.timeout = timeout
         self._prepare = prepare
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = _lock_for(self.path)
+        self.turns = _lock_for(self.path)
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
         self._pid = os.getpid()
@@ -85,7 +93,9 @@ class Connections:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Give the writing connection inside a transaction; it commits at the end, or writes nothing."""
         self._check_fork()
-        with self._lock, translated(self.path):
+        if self.turns.is_steps_own:
+            raise MisuseError(_IN_A_STEP.format(path=self.path))
+        with self.turns, translated(self.path):
             writer = self._ready()
             writer.execute("BEGIN IMMEDIATE")
             try:
@@ -108,7 +118,7 @@ class Connections:
         self._check_fork()
         with translated(self.path):
             if self._writer is None:
-                with self._lock:
+                with self.turns:
                     self._ready()
             reader = self._take_reader()
             try:
@@ -121,13 +131,13 @@ class Connections:
     def ready(self) -> None:
         """Open the file, and make or check its tables."""
         self._check_fork()
-        with self._lock, translated(self.path):
+        with self.turns, translated(self.path):
             self._ready()
 
     def data_version(self) -> int:
         """Give a number that changes with every commit of anyone but this store's writing connection."""
         self._check_fork()
-        with self._lock, translated(self.path):
+        with self.turns, translated(self.path):
             version: int = self._ready().execute("PRAGMA data_version").fetchone()[0]
             return version
 
@@ -146,7 +156,7 @@ class Connections:
 
     def _until_free(self, act: Callable[[], None]) -> None:
         """Try until nobody is in the way: changing the journal mode doesn't wait by itself."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         while True:
             try:
                 return act()
@@ -158,7 +168,7 @@ class Connections:
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(
             self.path,
-            timeout=self._timeout,
+            timeout=self.timeout,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
@@ -181,7 +191,7 @@ class Connections:
     def close(self) -> None:
         """Close all connections that aren't in use; the next call opens new ones."""
         self._check_fork()
-        with self._lock:
+        with self.turns:
             writer, self._writer = self._writer, None
             readers, self._readers = self._readers, []
             for connection in (writer, *readers):

@@ -11,10 +11,12 @@ from active_workflow.engine.call import Call, Report, not_called, overtime
 from active_workflow.engine.committer import Outcome
 from active_workflow.engine.driver import Driver
 from active_workflow.engine.scheduler import Scheduler, WorkerSettings
+from active_workflow.engine.transactional import Transactional
 from active_workflow.errors import StoreError
 from active_workflow.testing.simulation.broken import Broken
 from active_workflow.testing.simulation.faulty import FaultyStore, Killed
 from active_workflow.testing.simulation.ledger import Entry
+from active_workflow.testing.simulation.transaction import SimulatedTransaction
 from active_workflow.testing.simulation.usercode import UserCode
 from active_workflow.testing.simulation.world import LEASE, MILLISECOND, SECOND, World
 
@@ -49,10 +51,13 @@ class Process:
         self._on_end = on_end
         self._skew = world.random.choice((0, 0, -30 * MILLISECOND, 30 * MILLISECOND))
         self._slots = world.random.choice(world.slots)
-        settings = WorkerSettings(name, LEASE, 2 * SECOND, self._slots, queues)
+        settings = WorkerSettings(
+            name, LEASE, 2 * SECOND, self._slots, queues, one_transaction=world.one_transaction
+        )
         self.scheduler = Scheduler(settings, self._serves, world.random.random)
-        store = FaultyStore(world, self)
-        self._driver = Driver(self.scheduler, store, self.now, self._recorded)
+        self._store = FaultyStore(world, self)
+        self._driver = Driver(self.scheduler, self._store, self.now, self._recorded)
+        self._transactional = Transactional(self._store, self.now, world.random.random, LEASE)
         self._inbox: list[Callable[[], None]] = []
         self._queue: deque[Call] = deque()
         self._running: dict[Call, Entry] = {}
@@ -124,6 +129,22 @@ class Process:
         self._world.log("{}: {} {}", self.name, entry.call, entry.end)
         self._running.pop(entry.call, None)
         self._report(Report(entry.call, event))
+        self._fill_slots()
+
+    def transact(self, entry: Entry, event: Event) -> None:
+        """The code of a transactional step has ended: what it did is recorded with it, or not done."""
+        transaction = SimulatedTransaction(self._store, entry)
+        try:
+            report = self._transactional.conclude(entry.call, event, transaction)
+        except Killed:
+            return
+        if transaction.broken is not None:
+            raise transaction.broken
+        if entry.end == "returned" and not entry.effect:
+            entry.end = "rolled back"
+        self._world.log("{}: {} {}: {}", self.name, entry.call, entry.end, report.event)
+        self._running.pop(entry.call, None)
+        self._report(report)
         self._fill_slots()
 
     def _report(self, report: Report) -> None:
@@ -211,7 +232,7 @@ class Process:
         world = self._world
         for call in self.scheduler.expired(self.now()):
             entry = self._running.get(call)
-            stops = world.chance(0.5)
+            stops = world.chance(0.5) and not (entry and entry.transactional)
             if stops and entry is not None:
                 entry.end = "stopped"
                 del self._running[call]

@@ -66,6 +66,7 @@ class World:
         self.faults = Faults(self.random)
         self.quiet = False
         self.slots: tuple[int, ...] = (1, 2, 4)
+        self.one_transaction = self.random.random() < 0.5  # noqa: PLR2004
         self.trace: list[tuple[int, str, tuple[object, ...]]] | None = [] if traced else None
         self.judge = Judge(self.ledger, self.timeline, self.log)
 
