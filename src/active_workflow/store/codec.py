@@ -11,6 +11,7 @@ patches of all steps laid over it, in the order in which they were recorded.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from active_workflow.core.plan import Plan
@@ -53,9 +54,9 @@ _marks = Moved(
     (),
     (
         *("phase", "ending", "signal_count", "signal_keys"),
-        *("paused_at", "blocked", "overdue", "cancel_requested_at"),
+        *("paused_at", "blocked", "elsewhere", "overdue", "cancel_requested_at"),
     ),
-    {"ending": ending_data, "blocked": block_data},
+    {"ending": ending_data, "blocked": block_data, "elsewhere": asdict},
 )
 
 
