@@ -116,12 +116,12 @@ def _compare(source: Store, here: Execution, there: Execution | None, report: Co
     """Find how an execution stands."""
     if here.id in report.conflicts:
         return
-    if there is not None and there.elsewhere is None and same(arrived(here), there) and not _lives(here):
-        report.same += 1
-    elif _lives(here):
+    if _lives(here):
         _compare_alive(source, here, there, report)
     elif here.elsewhere is not None and here.elsewhere.arrives:
         report.conflicts[here.id] = f"it is still being moved here from {here.elsewhere.place}"
+    elif there is not None and there.elsewhere is None and same(arrived(here), there):
+        report.same += 1
     elif there is None and has_left(here):
         report.gone += 1
     elif there is None or is_announced(there):
