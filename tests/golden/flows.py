@@ -80,6 +80,11 @@ class Sends(aw.Workflow):
     last = aw.task(do)
 
 
+class Hasty(aw.Workflow):
+    answer = aw.wait_for_signal(timeout="1s", on_timeout="continue")
+    last = aw.task(do)
+
+
 class Parallel(aw.Workflow):
     with aw.parallel():
         left = aw.task(do, compensate=refund)

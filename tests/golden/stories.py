@@ -22,7 +22,7 @@ from active_workflow.store.base import ClaimRequest, Store
 from tests.golden import flows
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-LEASE = 30_000_000
+LEASE = 3_600_000_000
 
 UNUSUAL = {
     "text": "é ß 漢字 😀 \u200b \ufeff \x01\x7f\r\n\t \\u0000 'Ada's' \"50 %\" \\ %s $1 :x ?",
@@ -82,6 +82,7 @@ def make_all(store: Store, clock: Clock) -> None:
     with open_engine(store, clock) as engine:
         for name, make in STORIES.items():
             make(engine, name)
+            clock.advance("1s")
 
 
 def story(make: Make) -> Make:
@@ -133,6 +134,11 @@ def pending(engine, name):
 @story
 def unusual_values(engine, name):
     ran(engine, name, flows.Order, asks=True, **UNUSUAL)
+
+
+@story
+def timed_out(engine, name):
+    ran(engine, name, flows.Hasty)  # the time is over when the next one is made
 
 
 @story
