@@ -83,13 +83,13 @@ def _told(copied: Copied) -> Iterator[str]:
     there = copied.same + copied.went_on
     yield f"{there} of {copied.executions} executions are in the target, {copied.copied} copied by this run."
     if copied.went_on:
-        yield f"{copied.went_on} of them have gone on there since."
+        yield f"Gone on there since: {copied.went_on}."
     if copied.gone:
-        yield f"{copied.gone} left earlier and are no longer there: they were pruned, or moved on."
+        yield f"Moved earlier and no longer there: {copied.gone} (pruned, or moved on)."
     for worker, count in copied.held.items():
-        yield f"{count} are held by worker {worker}: stop it and run this again."
+        yield f"Held by worker {worker}: {count}. Stop it and run this again."
     if copied.left:
-        yield f"{copied.left} came or changed meanwhile: run this again."
+        yield f"Came or changed meanwhile: {copied.left}. Run this again."
     for id, what in list(copied.conflicts.items())[:MOST_NAMED]:
         yield f"{id} was not copied: {what}."
     if len(copied.conflicts) > MOST_NAMED:
