@@ -1,6 +1,7 @@
 import psycopg
 import pytest
 
+from active_workflow.store.base import Clock
 from active_workflow.store.postgres.database import Options
 from active_workflow.store.postgres.store import PostgresStore
 from active_workflow.testing.store_contract import StoreContract
@@ -15,6 +16,10 @@ class TestPostgresStore(StoreContract):
 
     def make_store(self) -> PostgresStore:
         return PostgresStore(self.url)
+
+    def make_store_at(self, clock: Clock) -> PostgresStore:
+        self.made = getattr(self, "made", 0) + 1
+        return PostgresStore(self.url, clock, schema=f"at_{self.made}")
 
     def make_second(self, store: PostgresStore) -> PostgresStore:
         return PostgresStore(self.url)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from active_workflow.store.base import Clock
 from active_workflow.store.sqlite.store import SqliteStore
 from active_workflow.testing.store_contract import StoreContract
 
@@ -14,6 +15,10 @@ class TestSqliteStore(StoreContract):
 
     def make_store(self) -> SqliteStore:
         return SqliteStore(self.path)
+
+    def make_store_at(self, clock: Clock) -> SqliteStore:
+        self.path = self.path.with_name(f"{self.path.stem}x.db")
+        return SqliteStore(self.path, clock)
 
     def make_second(self, store: SqliteStore) -> SqliteStore:
         return SqliteStore(self.path)
