@@ -17,7 +17,15 @@ from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State, StepState
 from active_workflow.store import Store, open_store
 from active_workflow.store.base import NewExecution, Query
-from active_workflow.store.codec import FORMAT, LOADED, fixed_columns, moved_columns, read_execution
+from active_workflow.store.codec import (
+    FIXED,
+    FORMAT,
+    LOADED,
+    MOVED,
+    fixed_columns,
+    moved_columns,
+    read_execution,
+)
 from active_workflow.store.step_rows import STEP_COLUMNS, step_row
 from active_workflow.testing.store_contract.builders import execution
 from tests.golden.ending import ACTS, ENDS, finish_all
@@ -156,7 +164,7 @@ def test_plans_keep_their_hashes() -> None:
 def test_today_the_same_is_written() -> None:
     """Else the layout has changed, and needs a new ``FORMAT`` and files of its own."""
     for x, it in _read_rows(FORMAT):
-        written = dict(zip(_COLUMNS, (*fixed_columns(x), *moved_columns(x)), strict=True))
+        written = dict(zip((*FIXED, *MOVED), (*fixed_columns(x), *moved_columns(x)), strict=True))
         row = dict(zip(LOADED, it["row"], strict=True))
         assert {key: row[key] for key in row if key in written} == {
             key: written[key] for key in row if key in written
@@ -165,10 +173,3 @@ def test_today_the_same_is_written() -> None:
         for step in x.steps.values():
             if not step.active:
                 assert list(step_row(x, step)) == steps[step.name]
-
-
-_COLUMNS = (
-    *("id", "workflow", "version", "plan", "parent_id", "key", "input", "input_hash", "tags"),
-    *("created_at", "run_at", "format"),
-    *("queue", "state", "active", "marks", "seq", "started_at", "completed_at"),
-)

@@ -60,8 +60,18 @@ _marks = Moved(
 )
 
 
+MOVED = ("queue", "state", "active", "marks", "seq", "started_at", "completed_at")
+"""The columns of ``moved_columns``, in its order."""
+
+FIXED = (
+    *("id", "workflow", "version", "plan", "parent_id", "key", "input", "input_hash", "tags"),
+    *("created_at", "run_at", "format"),
+)
+"""The columns of ``fixed_columns``, in its order."""
+
+
 def moved_columns(execution: Execution) -> tuple[Any, ...]:
-    """Give the columns that a change may move: queue, state, active, marks, seq, started_at, completed_at."""
+    """Give the columns that a change may move, in the order of ``MOVED``."""
     active = [
         f"{quote_ascii(step.name)}:{story_text(step)}" for step in execution.steps.values() if step.active
     ]
@@ -78,10 +88,7 @@ def moved_columns(execution: Execution) -> tuple[Any, ...]:
 
 
 def fixed_columns(execution: Execution) -> tuple[Any, ...]:
-    """Give the columns that never change.
-
-    They are id, workflow, version, plan, parent_id, key, input, input_hash, tags, created_at, run_at, format.
-    """
+    """Give the columns that never change, in the order of ``FIXED``."""
     plan = execution.plan
     return (
         execution.id,
