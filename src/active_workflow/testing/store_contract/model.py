@@ -49,7 +49,8 @@ def move(  # noqa: PLR0911 - a list of cases
         case 0 | 1 | 2 if step.state is StepState.RUNNING:
             return make.completed(it, name, patch)
         case 3 if step.state in {StepState.RUNNING, StepState.PENDING}:
-            return make.waiting(it, name, {f"job_{name}": f"{at}"})  # a key that no other step writes
+            waits = make.waiting(it, name, {f"job_{name}": f"{at}"})  # a key that no other step writes
+            return waits.with_step(waits.step(name).evolve(waiting_since=it.revision))  # no two waits are one
         case 4 if step.state is StepState.WAITING:
             return make.retried(it, name)
         case 5:
