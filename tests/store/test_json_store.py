@@ -1,6 +1,7 @@
 """The example of docs/howto/write-a-store.md keeps every rule."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from examples.json_store import JsonStore
 class TestJsonStore(StoreContract):
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
         self.path = tmp_path / "store.json"
 
     def make_store(self) -> JsonStore:
         return JsonStore(self.path)
 
     def make_store_at(self, clock: Clock) -> JsonStore:
-        self.path = self.path.with_name(f"x{self.path.name}")
+        self.path = Path(tempfile.mkdtemp(dir=self.folder)) / "at.json"
         return JsonStore(self.path, clock)
 
     def make_second(self, store: Store) -> JsonStore:
