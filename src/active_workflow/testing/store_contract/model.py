@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from active_workflow.core.change import change_between
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State, StepState
 from active_workflow.store.base import ClaimRequest, Clock, Heartbeat, Lease, NewExecution, Query, Store
@@ -158,7 +159,7 @@ class SideBySide(RuleBasedStateMachine):
         changes = []
         for id in chosen:
             after = move(newest[id], name, patch, data.draw(times))
-            changes.append(make.change_between(newest[id], after, owned=owned, **options))
+            changes.append(change_between(newest[id], after, owned=owned, **options))
         for answer, change in zip(self.both("commit", changes), changes, strict=True):
             if answer.verdict == "applied":
                 self.seen.append(change.after)
@@ -204,13 +205,22 @@ def run_side_by_side(make_store: MakeStore, examples: int) -> None:
         make_store: Gives a new, empty store with this clock.
         examples: How many stories.
     """
+
+    class Machine(SideBySide):
+        def __init__(self) -> None:
+            super().__init__(make_store)
+
     run_state_machine_as_test(
-        lambda: SideBySide(make_store),
+        Machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=40,
             deadline=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[
+                HealthCheck.too_slow,
+                HealthCheck.data_too_large,
+                HealthCheck.filter_too_much,
+            ],
         ),
     )
 
