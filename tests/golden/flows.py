@@ -1,5 +1,7 @@
 """The workflows of the golden executions. What was stored of them is on file: add to them, change nothing.
 
+Their names are theirs alone: a class of the same name in another test would take their place.
+
 What a step does to the world is a line in ``LEDGER``, by its key. ``BROKEN`` holds what is out of order while
 the executions are made, and is emptied before they are finished.
 """
@@ -40,7 +42,7 @@ class Ship(aw.Task, external=True, timeout="30d", heartbeat_timeout="20d"):
         LEDGER[f"{ctx.step_key}:undo"] += 1
 
 
-class Order(aw.Workflow, idempotency_key=lambda ctx: ctx.get("key"), timeout="90d", version="2b"):
+class GoldenOrder(aw.Workflow, idempotency_key=lambda ctx: ctx.get("key"), timeout="90d", version="2b"):
     reserve = aw.task(do, compensate=refund, retry=aw.Retry(max=9, first_delay="1h", on=ConnectionError))
     charge = aw.task(do, compensate=refund, compensate_on="attempted")
     approval = aw.wait_for_signal(when=lambda ctx: ctx.get("asks"))
@@ -50,42 +52,42 @@ class Order(aw.Workflow, idempotency_key=lambda ctx: ctx.get("key"), timeout="90
     last = aw.task(do)
 
 
-class Patient(aw.Workflow):
+class GoldenPatient(aw.Workflow):
     """Its undo is tried again."""
 
     reserve = aw.task(do, compensate=refund, undo_retry=aw.Retry(max=9, first_delay="2h"))
     charge = aw.task(do, no_undo="it never gets through")
 
 
-class Doubtful(aw.Workflow):
+class GoldenDoubtful(aw.Workflow):
     reserve = aw.task(do, compensate=refund)
     charge = aw.task(do, at_most_once=True, compensate=refund)
     last = aw.task(do)
 
 
-class Asked(aw.Workflow):
+class GoldenAsked(aw.Workflow):
     charge = aw.task(do, verify=lambda ctx: aw.Landed({"found": True}), compensate=refund)
     last = aw.task(do)
 
 
-class Pivoted(aw.Workflow):
+class GoldenPivoted(aw.Workflow):
     reserve = aw.task(do, compensate=refund)
     pay = aw.task(do, pivot=True)
     last = aw.task(do)
 
 
-class Sends(aw.Workflow):
+class GoldenSends(aw.Workflow):
     reserve = aw.task(do, compensate=refund)
     receipt = aw.task(do, fire_and_forget=True)
     last = aw.task(do)
 
 
-class Hasty(aw.Workflow):
+class GoldenHasty(aw.Workflow):
     answer = aw.wait_for_signal(timeout="1s", on_timeout="continue")
     last = aw.task(do)
 
 
-class Parallel(aw.Workflow):
+class GoldenParallel(aw.Workflow):
     with aw.parallel():
         left = aw.task(do, compensate=refund)
         right = aw.task(Ship)

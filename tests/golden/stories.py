@@ -128,47 +128,47 @@ def by_hand(
 
 @story
 def pending(engine, name):
-    start(engine, name, flows.Order, run_at=BEGIN + timedelta(days=2), key="k é")
+    start(engine, name, flows.GoldenOrder, run_at=BEGIN + timedelta(days=2), key="k é")
 
 
 @story
 def unusual_values(engine, name):
-    ran(engine, name, flows.Order, asks=True, **UNUSUAL)
+    ran(engine, name, flows.GoldenOrder, asks=True, **UNUSUAL)
 
 
 @story
 def timed_out(engine, name):
-    ran(engine, name, flows.Hasty)  # the time is over when the next one is made
+    ran(engine, name, flows.GoldenHasty)  # the time is over when the next one is made
 
 
 @story
 def retry_delay(engine, name):
     with broken("reserve"):
-        ran(engine, name, flows.Order)
+        ran(engine, name, flows.GoldenOrder)
 
 
 @story
 def waits_for_signal(engine, name):
-    ran(engine, name, flows.Order, asks=True)
+    ran(engine, name, flows.GoldenOrder, asks=True)
 
 
 @story
 def early_signals(engine, name):
-    execution = start(engine, name, flows.Order, asks=True, run_at=BEGIN + timedelta(days=1))
+    execution = start(engine, name, flows.GoldenOrder, asks=True, run_at=BEGIN + timedelta(days=1))
     execution.signal("approval", {"by": "Ada"}, idempotency_key="s1")
     execution.signal("approval", {"by": "Bob"})
 
 
 @story
 def waits_for_completion(engine, name):
-    execution = ran(engine, name, flows.Order, ships=True)
+    execution = ran(engine, name, flows.GoldenOrder, ships=True)
     engine.heartbeat(execution.id, "ship", details={"at": Decimal("0.5")})
     engine.extend_timeout(execution.id, "ship", by="1d")
 
 
 @story
 def failed_outside(engine, name):
-    execution = ran(engine, name, flows.Order, ships=True)
+    execution = ran(engine, name, flows.GoldenOrder, ships=True)
     with broken("refund"):
         execution.fail_step("ship", error_class="Late", message="✓", details=[1], idempotency_key="f1")
         engine.run_until_idle()
@@ -176,85 +176,85 @@ def failed_outside(engine, name):
 
 @story
 def sleeps(engine, name):
-    ran(engine, name, flows.Order, sleeps=True)
+    ran(engine, name, flows.GoldenOrder, sleeps=True)
 
 
 @story
 def lost(engine, name):
-    by_hand(engine, start(engine, name, flows.Order), "reserve", "charge")
+    by_hand(engine, start(engine, name, flows.GoldenOrder), "reserve", "charge")
 
 
 @story
 def lost_and_cancelled(engine, name):
-    execution = start(engine, name, flows.Order)
+    execution = start(engine, name, flows.GoldenOrder)
     by_hand(engine, execution, "reserve", "charge")
     execution.cancel("never mind")
 
 
 @story
 def lost_and_asked(engine, name):
-    by_hand(engine, start(engine, name, flows.Asked), "charge")
+    by_hand(engine, start(engine, name, flows.GoldenAsked), "charge")
 
 
 @story
 def in_doubt(engine, name):
-    by_hand(engine, start(engine, name, flows.Doubtful), "reserve", "charge", lease=0)
+    by_hand(engine, start(engine, name, flows.GoldenDoubtful), "reserve", "charge", lease=0)
     engine.run_until_idle()
 
 
 @story
 def compensating(engine, name):
     with broken("charge", "refund"):
-        ran(engine, name, flows.Patient)
+        ran(engine, name, flows.GoldenPatient)
 
 
 @story
 def compensation_failed(engine, name):
     with broken("charge", "refund"):
-        ran(engine, name, flows.Doubtful)
+        ran(engine, name, flows.GoldenDoubtful)
 
 
 @story
 def past_the_pivot(engine, name):
     with broken("last"):
-        ran(engine, name, flows.Pivoted)
+        ran(engine, name, flows.GoldenPivoted)
 
 
 @story
 def paused(engine, name):
-    engine.pause(ran(engine, name, flows.Order, asks=True).id)
+    engine.pause(ran(engine, name, flows.GoldenOrder, asks=True).id)
 
 
 @story
 def parallel(engine, name):
-    ran(engine, name, flows.Parallel)
+    ran(engine, name, flows.GoldenParallel)
 
 
 @story
 def moved(engine, name):
-    x = engine.load(ran(engine, name, flows.Order, asks=True).id)
+    x = engine.load(ran(engine, name, flows.GoldenOrder, asks=True).id)
     after = departed(x, "postgresql://elsewhere/db", "t1", engine.store.now())
     engine.store.commit([change_between(x, after)])
 
 
 @story
 def completed(engine, name):
-    ran(engine, name, flows.Order, idempotency_key="done")
+    ran(engine, name, flows.GoldenOrder, idempotency_key="done")
 
 
 @story
 def failed(engine, name):
-    ran(engine, name, flows.Order, idempotency_key="again", breaks="last")
+    ran(engine, name, flows.GoldenOrder, idempotency_key="again", breaks="last")
 
 
 @story
 def took_the_key_over(engine, name):
-    ran(engine, name, flows.Order, idempotency_key="again", key_reuse="failed")
+    ran(engine, name, flows.GoldenOrder, idempotency_key="again", key_reuse="failed")
 
 
 @story
 def cancelled(engine, name):
-    execution = ran(engine, name, flows.Order, asks=True)
+    execution = ran(engine, name, flows.GoldenOrder, asks=True)
     execution.cancel("never mind")
     engine.run_until_idle()
 
@@ -262,4 +262,4 @@ def cancelled(engine, name):
 @story
 def sends(engine, name):
     """Its receipt is an execution of its own, which nobody has begun."""
-    by_hand(engine, start(engine, name, flows.Sends), "reserve", release=True)
+    by_hand(engine, start(engine, name, flows.GoldenSends), "reserve", release=True)
