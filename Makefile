@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench docs clean lint format types types-pyright floors unit
+.PHONY: help demo test check bench docs services clean lint format types types-pyright floors unit
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -15,7 +15,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 timed = @echo "== $(1)"; TIMEFORMAT='   $(1): %1R s'; time
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/library ## See a saga run, crash and undo (ARGS=… are passed on)
 	@$(BIN)/python -m active_workflow demo $(ARGS)
@@ -30,6 +30,13 @@ bench: .venv/dev ## Measure (ARGS=… are passed on); results are kept in bench/
 
 docs: .venv/dev ## Run every page of the documentation, and check its links
 	@$(BIN)/python -m pytest -q tests/test_docs.py tests/docs
+
+# No cluster is made with it, so nothing is left running.
+services: ## Install servers that some tests need and PyPI has not (as root, on Debian)
+	@mkdir -p /etc/postgresql-common
+	@test -e /etc/postgresql-common/createcluster.conf || \
+	  echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+	@apt-get install -y -qq --no-install-recommends postgresql-15
 
 clean: ## Remove all that the other targets made, .venv included
 	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.servers.fixtures import (  # noqa: F401 - for all tests
+    oldest_postgres_server,
+    oldest_postgres_url,
     postgres_proxy,
     postgres_server,
     postgres_url,
+    prepared_oldest_postgres_url,
     prepared_postgres_url,
 )
 from tests.services import MISSING

@@ -21,6 +21,7 @@ THIRD_PARTY_HOMES = {
     "psycopg": "store/postgres",
     "psycopg_pool": "store/postgres",
     "pytest": "testing",
+    "hypothesis": "testing/store_contract/model",
     "sqlalchemy": "store/joining/with_sqlalchemy",
     "django": "store/joining/with_django",
     "typing_extensions": "dsl/workflow",  # for type checkers only

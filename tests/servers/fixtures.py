@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -9,21 +10,34 @@ from tests.servers.postgres import MissingPostgresError, PostgresServer
 from tests.servers.proxy import FaultProxy
 from tests.services import missing
 
+OLDEST = 15
+"""The oldest PostgreSQL that is supported; the other tests run on the newest there is."""
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A private PostgreSQL for the whole run; a test that stops it has to start it again."""
+
+def _server(service: str, **options: Any) -> Iterator[PostgresServer]:
     if find_spec("psycopg") is None:
-        missing("PostgreSQL", "psycopg isn't installed: pip install 'active-workflow[postgres]'")
+        missing(service, "psycopg isn't installed: pip install 'active-workflow[postgres]'")
     try:
-        server = PostgresServer()
+        server = PostgresServer(**options)
     except MissingPostgresError as error:
-        missing("PostgreSQL", str(error))
+        missing(service, str(error))
     try:
         server.start()
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL for the whole run; a test that stops it has to start it again."""
+    yield from _server("PostgreSQL")
+
+
+@pytest.fixture(scope="session")
+def oldest_postgres_server() -> Iterator[PostgresServer]:
+    """The same of the oldest version that is supported."""
+    yield from _server(f"PostgreSQL {OLDEST}", version=OLDEST)
 
 
 @pytest.fixture
@@ -33,14 +47,30 @@ def postgres_url(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
+def oldest_postgres_url(oldest_postgres_server: PostgresServer) -> str:
+    """The same on the oldest version that is supported."""
+    return oldest_postgres_server.empty_database()
+
+
+@pytest.fixture
 def prepared_postgres_url(postgres_url: str) -> str:
     """The URL of a database with the library's tables, all of them empty."""
+    return _prepared(postgres_url)
+
+
+@pytest.fixture
+def prepared_oldest_postgres_url(oldest_postgres_url: str) -> str:
+    """The same on the oldest version that is supported."""
+    return _prepared(oldest_postgres_url)
+
+
+def _prepared(url: str) -> str:
     from active_workflow.store import open_store  # noqa: PLC0415 - others need the server alone
 
-    store = open_store(postgres_url)
+    store = open_store(url)
     store.prepare()
     store.close()
-    return postgres_url
+    return url
 
 
 @pytest.fixture

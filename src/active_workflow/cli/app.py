@@ -29,6 +29,7 @@ COMMANDS = {
     "check": "check",
     "migrate": "upkeep",
     "prune": "upkeep",
+    "copy": "copy",
     "demo": "demo.command",
 }
 """Each command and the module that has it as ``<name>_command``."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from active_workflow.core.attempts import NOT_RUN, Completion, Evolvable, Failure, Run
+from active_workflow.core.elsewhere import Elsewhere
 from active_workflow.core.plan import Plan
 from active_workflow.core.states import STALLED, Effect, Phase, State, StepState
 
@@ -180,6 +181,7 @@ class Execution(Evolvable):
         signal_keys: Idempotency keys of the signals that were taken.
         paused_at: Since when an operator holds it.
         blocked: Why only an operator or a deploy can move it on.
+        elsewhere: Where it is, if it moves or has moved to another store.
         overdue: Whether the flow's time has run out; past its pivot that is only told.
         revision: Raised by every commit.
         token: Raised by every claim; the owner's commits carry it.
@@ -209,6 +211,7 @@ class Execution(Evolvable):
     signal_keys: tuple[str, ...] = ()
     paused_at: int | None = None
     blocked: Block | None = None
+    elsewhere: Elsewhere | None = None
     overdue: bool = False
     revision: int = 0
     token: int = 0

@@ -53,6 +53,15 @@ def _path(url: str, rest: str) -> str:
     return unquote(path)
 
 
+def without_secrets(url: str) -> str:
+    """Give a store's URL without user, password and options."""
+    scheme, colon, rest = url.partition("://")
+    if scheme.lower() == "sqlite":
+        return url
+    place, _, options = rest.partition("?")
+    return f"{scheme}{colon}{'…' if '@' in options else place.rpartition('@')[2]}"
+
+
 def _harmless(url: str) -> str:
     """Give the URL without its options; of one with a user only the scheme, so that no password shows."""
     shown = url.partition("?")[0]
