@@ -545,8 +545,8 @@ def test_code_serves_its_own_plan_and_detached_ones() -> None:
         b = task(do, fire_and_forget=True)
 
     program = program_of(Flow)
-    assert program.serves(program.plan) == []
-    assert program.serves(detached(program.plan, "b")) == []
+    assert program.lacks(program.plan) == []
+    assert program.lacks(detached(program.plan, "b")) == []
 
 
 def test_code_that_lacks_something_says_what() -> None:
@@ -555,9 +555,10 @@ def test_code_that_lacks_something_says_what() -> None:
     class Old(Workflow, name="Flow"):
         a = task(do)
         b = task(do, compensate=undo, verify=undo)
-        c = sleep("1s")
+        c = sleep(until=do)
         d = task(do)
         e = wait_for_signal(when=do)
+        unasked = wait_for_signal()
 
     class New(Workflow, name="Flow"):
         b = task(do)
@@ -566,11 +567,11 @@ def test_code_that_lacks_something_says_what() -> None:
         e = wait_for_signal()
         f = task(do)
 
-    assert program_of(New).serves(program_of(Old).plan) == [
+    assert [lack.reason for lack in program_of(New).lacks(program_of(Old).plan)] == [
         "Flow has no step 'a' any more",
         "step 'b' has no compensation any more",
         "step 'b' has no verify any more",
         "step 'c' was sleep and is call now",
         "step 'e' has no when, unless or until any more",
     ]
-    assert program_of(Old).serves(program_of(Old).plan) == []
+    assert program_of(Old).lacks(program_of(Old).plan) == []

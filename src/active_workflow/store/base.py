@@ -110,7 +110,7 @@ class ClaimRequest:
         lease: For how long, microseconds.
         workflows: Only these; None is all.
         queues: Only these; None is all.
-        not_plans: None with one of these plan hashes.
+        not_plans: None that is blocked and has one of these plan hashes.
     """
 
     owner: str
