@@ -22,6 +22,7 @@ def test_list_is_a_table_and_an_array(run, run_json, parcel) -> None:
 
 
 def test_an_empty_list(run, run_json) -> None:
+    run("migrate")
     assert run_json("list") == []
     result = run("list")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -98,6 +99,7 @@ def test_show_as_json(run_json, parcel) -> None:
     "arguments", [["show"], ["show", "--json"], ["explain"], ["cancel"], ["retry"], ["pause"], ["resume"]]
 )
 def test_an_unknown_id_is_one_line_on_stderr(run, arguments) -> None:
+    run("migrate")
     result = run(*arguments, UNKNOWN)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: there is no execution '{UNKNOWN}'")

@@ -27,6 +27,7 @@ COMMANDS = {
     "resume": "operate",
     "graph": "graph",
     "check": "check",
+    "replay": "replay",
     "migrate": "upkeep",
     "prune": "upkeep",
     "demo": "demo.command",

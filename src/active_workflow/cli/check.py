@@ -6,10 +6,9 @@ from collections import Counter
 
 import click
 
-from active_workflow.cli.opening import import_modules
+from active_workflow.cli.opening import import_modules, needs_workflows
 from active_workflow.cli.options import with_json
 from active_workflow.cli.text import print_json
-from active_workflow.dsl import registry
 from active_workflow.testing.lint import check
 
 
@@ -28,8 +27,7 @@ def check_command(*, modules: tuple[str, ...], ignore: tuple[str, ...], as_json:
     Exits 1 where it finds something. Nothing is run but the import of the modules.
     """
     import_modules(modules)
-    if not registry.programs():
-        raise click.ClickException(f"{' and '.join(modules)} define no workflow: name the modules that do.")
+    needs_workflows(modules)
     try:
         found = check(*modules, ignore=[id for given in ignore for id in given.split(",")])
     except ValueError as error:

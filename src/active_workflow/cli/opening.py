@@ -9,8 +9,11 @@ from pathlib import Path
 
 import click
 
+from active_workflow.dsl import registry
 from active_workflow.engine.default import configured_engine
 from active_workflow.engine.engine import Engine
+from active_workflow.store import MemoryStore
+from active_workflow.store.base import ChecksTables
 
 
 def import_modules(names: Sequence[str]) -> None:
@@ -55,13 +58,20 @@ def _hint(name: str) -> str:
     return f" (from {Path.cwd()} or PYTHONPATH)"
 
 
+def needs_workflows(modules: Sequence[str]) -> None:
+    """Refuse to go on where the modules that were imported define no workflow."""
+    if not registry.programs():
+        raise click.ClickException(f"{' and '.join(modules)} define no workflow: name the modules that do.")
+
+
 @contextmanager
-def opened(store: str | None, modules: Sequence[str] = ()) -> Iterator[Engine]:
+def opened(store: str | None, modules: Sequence[str] = (), *, makes: bool = False) -> Iterator[Engine]:
     """Give an engine that runs nothing itself, and close it in the end.
 
     Args:
         store: From ``--store``; None takes what the modules have configured, else the settings.
         modules: Imported first.
+        makes: Whether the store may be made or brought up to date; else it has to be there.
     """
     import_modules(modules)
     configured = configured_engine()
@@ -70,4 +80,16 @@ def opened(store: str | None, modules: Sequence[str] = ()) -> Iterator[Engine]:
     else:
         engine = Engine(store, embedded=False)
     with engine:
+        refuse_memory(engine)
+        if not makes and isinstance(engine.store, ChecksTables):
+            engine.store.check()
         yield engine
+
+
+def refuse_memory(engine: Engine) -> None:
+    """Refuse a store that is gone with this process."""
+    if isinstance(engine.store, MemoryStore):
+        raise click.ClickException(
+            "memory:// is a store inside one process: there is nothing in it here, and what this command did "
+            "would be gone with it; name another with --store, such as sqlite:///workflows.db"
+        )

@@ -41,7 +41,7 @@ def start_command(
     A value is read as JSON where it is JSON (42, true, [1]) and as text otherwise; '"42"' is the text 42.
     """
     given = {**(ctx or {}), **{name: ctx_value(text) for name, text in values}}
-    with opened(store, modules) as engine:
+    with opened(store, modules, makes=True) as engine:
         execution = engine.start(workflow, given, idempotency_key=key, tags=dict(tags))
         if as_json:
             print_json(

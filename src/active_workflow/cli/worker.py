@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from active_workflow.cli.opening import import_modules
+from active_workflow.cli.opening import import_modules, needs_workflows, refuse_memory
 from active_workflow.cli.options import duration, with_store
 from active_workflow.cli.text import printable
 from active_workflow.dsl import registry
@@ -48,9 +48,8 @@ def worker_command(
     stop = _Stop()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import_modules(modules)
+    needs_workflows(modules)
     workflows = sorted({printable(program.name) for program in registry.programs()})
-    if not workflows:
-        raise click.ClickException(f"{' and '.join(modules)} define no workflow: name the modules that do.")
     given = {
         "queues": None if queues is None else queues.split(","),
         "concurrency": concurrency,
@@ -59,6 +58,7 @@ def worker_command(
         "worker_name": name,
     }
     engine = _engine(store, {key: value for key, value in given.items() if value is not None})
+    refuse_memory(engine)
     settle_collector()
     engine.start_worker()
     click.echo(f"Worker started for {', '.join(workflows)}. Ctrl-C stops it.", err=True)

@@ -58,7 +58,7 @@ def _forward(x: Execution, plan: StepPlan) -> Iterator[Code]:
 
 
 def _may_be_undone(x: Execution, plan: StepPlan) -> bool:
-    """Whether the step has an undo, and the point of no return is not behind (one that is skipped is none)."""
+    """Whether the step has an undo, and the point of no return is not behind (a skipped one is none)."""
     pivot = x.plan.pivot
     return plan.compensates and not (pivot and x.step(pivot.name).state is StepState.COMPLETED)
 

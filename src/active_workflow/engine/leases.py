@@ -53,7 +53,7 @@ class Claims:
         self.due_at = min(self.due_at, at)
 
     def unserved(self, execution: Execution) -> str | None:
-        """Say why an execution can't be run here; what is blocked with its plan is not claimed from now on."""
+        """Say why an execution can't be run here; nothing blocked with its plan is claimed from now on."""
         reason = self._serves(execution)
         if reason is not None:
             self._unserved[execution.plan.hash] = execution

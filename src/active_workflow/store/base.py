@@ -273,3 +273,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Close what is open; the store may be used again after that and opens it anew."""
         ...
+
+
+@runtime_checkable
+class ChecksTables(Protocol):
+    """What a store has that can look at its tables without making any."""
+
+    def check(self) -> None:
+        """Raise StoreError unless the tables are there and up to date; change nothing."""
+        ...
