@@ -11,7 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from active_workflow.cli.opening import needs_workflows, opened
-from active_workflow.cli.options import with_json, with_store
+from active_workflow.cli.options import with_json, with_served_queues, with_store
 from active_workflow.cli.output import console, show, table
 from active_workflow.cli.text import print_json, printable
 from active_workflow.engine.replaying.findings import Outcome
@@ -28,9 +28,7 @@ _STYLES = {
 
 @click.command("replay")
 @click.argument("modules", metavar="MODULE...", nargs=-1, required=True)
-@click.option(
-    "--queues", metavar="A,B", help="The queues that your workers serve, all together; the setting's else."
-)
+@with_served_queues
 @click.option(
     "--ignore",
     multiple=True,
@@ -45,7 +43,7 @@ _STYLES = {
 def replay_command(
     *,
     modules: tuple[str, ...],
-    queues: str | None,
+    queues: list[str] | None,
     ignore: tuple[str, ...],
     examples: int,
     store: str | None,
@@ -58,7 +56,7 @@ def replay_command(
     """
     with opened(store, modules) as engine, _progress() as progress:
         needs_workflows(modules)
-        served = engine.settings.queues if queues is None else [name.strip() for name in queues.split(",")]
+        served = engine.settings.queues if queues is None else queues
         try:
             found = replay(
                 engine.store,
