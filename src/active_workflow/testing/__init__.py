@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         timeline,
     )
     from active_workflow.testing.deploying import replay
+    from active_workflow.testing.dispatcher_contract import DispatcherContract
     from active_workflow.testing.exploring.explore import Exploration, explore
     from active_workflow.testing.exploring.points import crash_point
     from active_workflow.testing.laws import LAWS, check_step_laws
@@ -60,8 +61,9 @@ __all__ = [  # noqa: RUF022 - grouped by what one does with them
     "assert_waiting",
     "assert_undone",
     "timeline",
-    # Prove a store
+    # Prove a store, or a dispatcher
     "StoreContract",
+    "DispatcherContract",
 ]
 
 _HOMES = {
@@ -70,6 +72,7 @@ _HOMES = {
         *("assert_waiting", "assert_undone", "timeline"),
     ),
     "deploying": ("replay",),
+    "dispatcher_contract": ("DispatcherContract",),
     "exploring.explore": ("explore", "Exploration"),
     "exploring.points": ("crash_point",),
     "laws": ("check_step_laws", "LAWS"),
