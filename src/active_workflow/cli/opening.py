@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from active_workflow.dsl import registry
+from active_workflow.dsl import Program, registry
 from active_workflow.engine.default import configured_engine
 from active_workflow.engine.engine import Engine
+from active_workflow.errors import UnknownWorkflow
 from active_workflow.store import MemoryStore
 from active_workflow.store.base import ChecksTables
 
@@ -62,6 +63,18 @@ def needs_workflows(modules: Sequence[str]) -> None:
     """Refuse to go on where the modules that were imported define no workflow."""
     if not registry.programs():
         raise click.ClickException(f"{' and '.join(modules)} define no workflow: name the modules that do.")
+
+
+def program_named(workflow: str, modules: Sequence[str]) -> Program:
+    """Give a workflow by name; where no module was named, say that one is needed."""
+    try:
+        return registry.find(workflow)
+    except UnknownWorkflow as error:
+        if modules:
+            raise
+        raise click.ClickException(
+            f"no workflow {workflow!r} is known here: name the module that defines it, --module app.workflows"
+        ) from error
 
 
 @contextmanager
