@@ -243,6 +243,19 @@ def test_name_and_version_are_not_inherited_other_keywords_are() -> None:
     assert program.idempotency_key(None) == "k"
 
 
+def test_a_task_may_name_its_ctx_type() -> None:
+    class Typed(Task[dict[str, Any]], timeout="5s"):
+        def call(self, ctx: dict[str, Any]) -> int:
+            return len(ctx)
+
+    class Flow(Workflow):
+        a = task(Typed)
+        b = task(Typed())
+
+    plan = program_of(Flow).plan
+    assert [step.timeout for step in plan.steps] == [5_000_000, 5_000_000]
+
+
 def test_a_task_class_brings_options_and_methods() -> None:
     class Fulfil(Task, external=True, timeout="15m"):
         def call(self, ctx: Any) -> Any:

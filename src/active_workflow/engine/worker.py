@@ -91,9 +91,9 @@ class Worker:
             Whether everything was finished or given back in order; what still runs after the grace time
             is given up: another worker will find it interrupted.
         """
-        self._inbox.put(self._begin_drain)
         in_order = False
         try:
+            self._inbox.put(self._begin_drain)
             in_order = self._drained.wait(grace)
         finally:  # on Ctrl-C, too: who can't wait has the rest given up at once
             if not in_order:

@@ -157,9 +157,9 @@ def of_differences(x: Execution, needed: Needs, program: Program) -> Iterator[Fi
             if step.name not in old.by_name:
                 yield _finding("AW211", old, step.name, "it is new: executions in flight go on without it")
     for name in needed:
-        step = new.by_name.get(name)
-        if step is not None:
-            yield from _step_differences(old, old.by_name[name], step, needed[name])
+        today = new.by_name.get(name)
+        if today is not None:
+            yield from _step_differences(old, old.by_name[name], today, needed[name])
     if old.timeout != new.timeout:
         yield _finding("AW213", old, "", "the timeout of the workflow is another one now: the old one counts")
 
