@@ -182,6 +182,17 @@ def test_code_that_is_redefined_while_it_runs_blocks_it_and_the_worker_lives_on(
     assert log == ["other", "two"]
 
 
+def test_the_log_says_once_what_code_is_missing(engine, log, caplog):
+    blocked = [engine.run(make(log, 1).start()) for _ in range(3)]
+    make(log, "renamed")
+    for execution in blocked:
+        execution.signal("approval")
+        engine.run(execution)
+    assert [execution.refresh().state for execution in blocked] == ["blocked"] * 3
+    [told] = [message for message in caplog.messages if "somebody has to see to it" in message]
+    assert told.startswith(f"Deployed {blocked[0].id} is blocked")
+
+
 def test_versions_live_side_by_side(engine, log):
     class Versioned(aw.Workflow, version=1):
         one = aw.task(lambda ctx: log.append("v1"))
