@@ -16,8 +16,10 @@ def test_what_is_found(run, parcel) -> None:
     assert [row.split()[:4] for row in rows[:3]] == [
         ["block", "AW207", f"Parcel.{step}", "1"] for step in ("pay", "ship", "done")
     ]
-    assert rows[0].endswith(parcel)
-    assert rows[3:] == ["AW207: have a worker serve it until nothing is on it: worker --queues …"]
+    assert rows[3:] == [
+        "AW207: have a worker serve it until nothing is on it: worker --queues …",
+        *(f"AW207 Parcel.{step}, such as {parcel}" for step in ("pay", "ship", "done")),
+    ]
     assert result.stderr == "1 in flight: block 3.\n"
 
 

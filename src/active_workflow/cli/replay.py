@@ -104,11 +104,13 @@ def _data(found: Replay) -> dict[str, Any]:
 
 def _print(found: Replay) -> None:
     if found.groups:
-        heads = ("outcome", "id", "step", "executions", "what", "such as")
-        show(table(heads, [_row(group) for group in found.groups], long=("what", "such as")))
-        remedies = {group.finding.id: group.finding.remedy for group in found.groups}
-        for id, remedy in remedies.items():
+        heads = ("outcome", "id", "step", "executions", "what")
+        show(table(heads, [_row(group) for group in found.groups], long=("what",)))
+        for id, remedy in {group.finding.id: group.finding.remedy for group in found.groups}.items():
             click.echo(f"{id}: {remedy}")
+        for group in found.groups:
+            if group.examples:
+                click.echo(f"{group.finding.id} {_where(group)}, such as {' '.join(group.examples)}")
     counts = {
         outcome: sum(group.count for group in found.groups if group.finding.outcome is outcome)
         for outcome in Outcome
@@ -124,8 +126,12 @@ def _row(group: Group) -> tuple[str | Text, ...]:
     return (
         Text(one.outcome, style=_STYLES[one.outcome]),
         one.id,
-        f"{one.workflow}.{one.step}" if one.step else one.workflow,
+        _where(group),
         f"{group.count:,}",
         printable(one.told),
-        " ".join(group.examples),
     )
+
+
+def _where(group: Group) -> str:
+    one = group.finding
+    return printable(f"{one.workflow}.{one.step}" if one.step else one.workflow)
