@@ -106,8 +106,8 @@ def _end_at_once() -> None:
 class _Stop:
     """Takes SIGTERM and SIGINT: the first asks for an end, the second is one.
 
-    Python takes a signal between two of its own steps: one that comes just before the main thread falls asleep
-    would be taken with the next. So each signal also writes a byte, which ends the sleep.
+    Python takes a signal between two of its own steps: one that comes just before the main thread falls
+    asleep would be taken with the next. So each signal also writes a byte, which ends the sleep.
     """
 
     def __init__(self) -> None:
