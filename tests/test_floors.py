@@ -24,7 +24,7 @@ THIRD_PARTY_HOMES = {
     "hypothesis": "testing/store_contract/model",
     "sqlalchemy": "store/joining/with_sqlalchemy",
     "django": "store/joining/with_django",
-    "typing_extensions": "dsl/workflow",  # for type checkers only
+    "typing_extensions": "dsl/ctx_var",  # for type checkers only
 }
 """Each third-party package and the one file (without .py) or folder that may import it."""
 

@@ -55,6 +55,20 @@ def test_a_newer_schema_is_refused(postgres_url: str) -> None:
         store.prepare()
 
 
+def test_a_check_makes_nothing(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = PostgresStore(postgres_url)
+    with pytest.raises(SchemaError, match="has no tables of ours: run `active-workflow migrate`"):
+        store.check()
+    assert sql(postgres_url, "SELECT to_regclass('aw_migrations')") == [(None,)]
+    store.prepare()
+    store.check()
+    newer = (*migrating.migrations(), (2, "0002_more", "CREATE TABLE aw_more ();"))
+    monkeypatch.setattr(migrating, "migrations", lambda: newer)
+    with pytest.raises(SchemaError, match="tables of version 1, this version needs 2"):
+        store.check()
+    store.close()
+
+
 def test_without_tables_it_says_what_to_do(postgres_url: str) -> None:
     store = PostgresStore(postgres_url)
     with pytest.raises(SchemaError, match="active-workflow migrate"):

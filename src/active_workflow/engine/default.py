@@ -112,7 +112,15 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _at_exit() -> None:
-    """Let running steps end in order, and say what is left for another process."""
+    """Let running steps end in order; a second Ctrl-C meanwhile ends at once, and without a traceback."""
+    try:
+        _end_in_order()
+    except KeyboardInterrupt:
+        _say("stopped at once: what still ran is left for another worker")
+
+
+def _end_in_order() -> None:
+    """Drain, and say what is left for another process."""
     with _lock:
         found = list(_engines)
         _engines.clear()
@@ -133,7 +141,9 @@ def _tell_what_waits(one: Engine) -> None:
     if waiting:
         more = "+" if waiting == MOST_COUNTED else ""
         count = f"{waiting}{more} execution{'' if waiting == 1 else 's'}"
-        print(  # noqa: T201 - the process is ending: this is for whoever watches it
-            f"active_workflow: {count} unfinished in the store; run with: active-workflow worker <module>",
-            file=sys.stderr,
-        )
+        _say(f"{count} unfinished in the store; run with: active-workflow worker <module>")
+
+
+def _say(text: str) -> None:
+    """Tell whoever watches the process end."""
+    print(f"active_workflow: {text}", file=sys.stderr)  # noqa: T201

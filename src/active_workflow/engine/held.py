@@ -5,6 +5,8 @@ from collections.abc import Callable
 from active_workflow.core.attempts import NOT_RUN, Failure
 from active_workflow.core.change import Change, change_between
 from active_workflow.core.events import (
+    CodeFound,
+    CodeMissing,
     DecideFailed,
     Event,
     Failed,
@@ -13,6 +15,7 @@ from active_workflow.core.events import (
     Verified,
     VerifyFailed,
     Wake,
+    WorkerLost,
 )
 from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at, next_due_after
@@ -214,6 +217,16 @@ class Held:
             (step.run.running or step.undo.running) and plans[step.name].transactional
             for step in self.known.steps.values()
         )
+
+    def at_claim(self, missing: str | None) -> list[Event]:
+        """Give what a claim tells of it.
+
+        Args:
+            missing: Why the code here can't run it; None: it can.
+        """
+        lost = self.attempts()
+        found = CodeFound() if missing is None else CodeMissing(missing)
+        return [WorkerLost(lost), found] if lost else [found]
 
     def attempts(self) -> frozenset[tuple[str, bool, int]]:
         """Give the attempts that are recorded as running, or whose threads may still run somewhere."""

@@ -66,6 +66,7 @@ class Host:
         self._closing = False
         self._stop_listening: Callable[[], None] | None = None
         self._listening = False
+        self._said: set[tuple[str, str]] = set()
         self.waiter = Waiter(self.store.states)
         self.uncommitted = Uncommitted()
         self.deliverer = Deliverer(
@@ -181,13 +182,23 @@ class Host:
         publish(transitions, self.now(), self.serializer)
         self.waiter.settle(after for _, after in transitions)
         for before, after in transitions:
-            if _needs_somebody(after) and not _needs_somebody(before):
+            if _needs_somebody(after) and not _needs_somebody(before) and self._is_news(after):
                 self.logger.warning(
                     "%s %s is %s: somebody has to see to it; ask `active-workflow explain` how",
                     after.plan.workflow,
                     after.id,
                     after.state,
                 )
+
+    def _is_news(self, execution: Execution) -> bool:
+        """Whether it has to be said: a deploy that lacks code may block thousands for one reason."""
+        block = execution.blocked
+        if block is None or not block.kind.passes_with_deploy:
+            return True
+        reason = (execution.plan.hash, block.reason)
+        known = reason in self._said
+        self._said.add(reason)
+        return not known
 
     def recorded_outside(self, transitions: Sequence[Transition]) -> None:
         """A caller in this process has recorded something: the worker does not know of it yet."""

@@ -85,8 +85,9 @@ class Lookups(ABC):
             after: Only those listed after this one.
 
         Raises:
-            ConfigurationError: A state or instant is none.
+            ConfigurationError: A state, instant or limit is none.
         """
+        _check_limit(limit)
         query = Query(
             states=_states(state),
             workflow=workflow if workflow is None or isinstance(workflow, str) else program_of(workflow).name,
@@ -191,3 +192,9 @@ def _states(given: State | str | Collection[State | str] | None) -> tuple[State,
     except ValueError:
         known = ", ".join(State)
         raise ConfigurationError(f"state={given!r}: the states are {known}") from None
+
+
+def _check_limit(given: object) -> None:
+    whole = given is None or (isinstance(given, int) and not isinstance(given, bool) and given >= 0)
+    if not whole:
+        raise ConfigurationError(f"limit={given!r} is no number of executions; leave it out for all of them")

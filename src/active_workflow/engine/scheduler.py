@@ -8,7 +8,7 @@ whole cluster. It is not safe for several threads at once; its driver sees to th
 from collections.abc import Callable, Iterable, Sequence
 
 from active_workflow.core.change import Change
-from active_workflow.core.events import CodeFound, CodeMissing, WorkerLost
+from active_workflow.core.events import CodeMissing
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import Phase
 from active_workflow.engine.call import Call, Report, not_called
@@ -70,11 +70,8 @@ class Scheduler:
         """Take over what a claim got; attempts that others left running are lost."""
         for execution in answer.executions:
             held = self._holdings.take(execution, good_until, now)
-            lost = held.attempts()
-            if lost:
-                self._holdings.tell(held, WorkerLost(lost), now)
-            reason = self._claims.unserved(execution)
-            self._holdings.tell(held, CodeFound() if reason is None else CodeMissing(reason), now)
+            for event in held.at_claim(self._claims.unserved(execution)):
+                self._holdings.tell(held, event, now)
         self._renewals.began(now)
         self._claims.answered(answer, limit, now)
 

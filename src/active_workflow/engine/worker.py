@@ -104,13 +104,16 @@ class Worker:
             Whether everything was finished or given back in order; what still runs after the grace time
             is given up: another worker will find it interrupted.
         """
-        self._inbox.put(self._begin_drain)
-        in_order = self._drained.wait(grace)
-        if not in_order:
-            self._inbox.put(self._abandon)
-            self._thread.join(SLOWEST_RETRY)
-        self.pool.close()
-        self._committer.close()
+        in_order = False
+        try:
+            self._inbox.put(self._begin_drain)
+            in_order = self._drained.wait(grace)
+        finally:  # on Ctrl-C, too: who can't wait has the rest given up at once
+            if not in_order:
+                self._inbox.put(self._abandon)
+                self._thread.join(SLOWEST_RETRY)
+            self.pool.close()
+            self._committer.close()
         return in_order
 
     # --- In its own thread ----------------------------------------------------------------------

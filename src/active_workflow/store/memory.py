@@ -255,7 +255,7 @@ def _wanted(execution: Execution, request: ClaimRequest) -> bool:
     return (
         (request.workflows is None or plan.workflow in request.workflows)
         and (request.queues is None or queue_of(execution) in request.queues)
-        and plan.hash not in request.not_plans
+        and not (execution.state is State.BLOCKED and plan.hash in request.not_plans)
     )
 
 

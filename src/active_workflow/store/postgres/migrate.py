@@ -59,6 +59,15 @@ def migrate(link: Link, names: Names, where: str) -> None:
                 link.run(names.put_into(_RECORD), [str(number), name])
 
 
+def check_tables(link: Link, names: Names, where: str) -> None:
+    """Raise SchemaError unless the tables are of this version; nothing is made or changed."""
+    newest = migrations()[-1][0]
+    version = _version(link, names, where, newest)
+    if version < newest:
+        has = f"tables of version {version}, this version needs {newest}" if version else "no tables of ours"
+        raise SchemaError(f"{where} has {has}: run `active-workflow migrate`")
+
+
 def _version(link: Link, names: Names, where: str, newest: int) -> int:
     """Give the version of the tables, 0 for none; refuse one that this library doesn't know."""
     try:

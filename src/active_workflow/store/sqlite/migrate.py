@@ -2,10 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
 
-from active_workflow.errors import SchemaError
+from active_workflow.errors import SchemaError, StoreError
+from active_workflow.store.sqlite.connection import translated
 from active_workflow.store.statements import without_comments
 
 _TABLE = """
@@ -52,6 +56,18 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     finally:
         if connection.in_transaction:
             connection.rollback()
+
+
+def check_file(path: str) -> None:
+    """Raise StoreError unless there is such a file, with this version's tables; nothing is changed."""
+    if not Path(path).exists():
+        raise StoreError(f"no such store: {path} (`active-workflow migrate` makes one)")
+    newest = migrations()[-1][0]
+    with translated(path), closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
+        version = _check(connection, path, newest)
+    if version < newest:
+        has = f"tables of version {version}, this version needs {newest}" if version else "no tables of ours"
+        raise SchemaError(f"{path} has {has}: run `active-workflow migrate`")
 
 
 def _check(connection: sqlite3.Connection, path: str, newest: int) -> int:
