@@ -5,9 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.servers.fixtures import (  # noqa: F401 - for all tests
+    mariadb_proxy,
+    mariadb_server,
+    mysql_url,
     postgres_proxy,
     postgres_server,
     postgres_url,
+    prepared_mysql_url,
     prepared_postgres_url,
 )
 from tests.services import MISSING
