@@ -23,11 +23,13 @@ class Failure:
         error: The store's own error for it.
         lost: Whether the connection broke: then nobody knows what became of what was sent.
         conflict: Whether everything was taken back, and may go through if it is done again.
+        wait: Seconds that it may have to wait before it fails in the same way once more.
     """
 
     error: StoreError
     lost: bool = False
     conflict: bool = False
+    wait: float = 0.0
 
 
 class Calls(ABC, Generic[L]):
@@ -98,14 +100,14 @@ class Calls(ABC, Generic[L]):
                     return act(link)
             except CannotConnectError as error:
                 failure: StoreError = error
-                again = self._was_there
+                again, wait = self._was_there, 0.0
             except self._errors as error:
                 found = self.read_error(error)
                 failure = found.error
                 failure.__cause__ = error
                 lost = lost or found.lost
-                again = found.conflict or (found.lost and not once)
-            if not again or time.monotonic() + pause > until:
+                again, wait = found.conflict or (found.lost and not once), found.wait
+            if not again or time.monotonic() + pause + wait > until:
                 if lost and (once or adds):
                     raise UnknownCommit(f"{failure} during a commit: read again") from failure
                 raise failure

@@ -126,7 +126,7 @@ class Committer(BatchCommitter):
             for beat, may in zip(beats, waiting, strict=True)
             if may
         ]
-        counts = iter([answer.count for answer in link.run(*touches, COMMIT)])
+        counts = iter([answer.number for answer in link.run(*touches, COMMIT)])
         return [may and next(counts) == 1 for may in waiting]
 
 

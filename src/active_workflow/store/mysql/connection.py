@@ -17,10 +17,10 @@ LARGE = 4_000_000
 
 
 class Answer(NamedTuple):
-    """What came of a statement: the rows it gives, and how many rows it found or gave."""
+    """What came of a statement: the rows it gives, and the number of rows that it gave, found or wrote."""
 
     rows: Sequence[Row]
-    count: int
+    number: int
 
 
 class Link:

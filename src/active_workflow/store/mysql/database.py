@@ -74,11 +74,12 @@ class Database(Calls[Link]):
         self.options = options
         self.where = str(address)
         self._on_connect = on_connect
+        self._lock_wait = max(int(options.timeout * 0.4), 1)
         super().__init__(options.pool_size, options.timeout, DRIVER_ERRORS)
 
     def read_error(self, error: Exception) -> Failure:
         """Tell what an error of the driver means."""
-        return read_failure(error, self.where)
+        return read_failure(error, self.where, self._lock_wait)
 
     def open_link(self, until: float) -> Link:
         """Open a connection that commits each statement by itself."""
@@ -116,13 +117,13 @@ class Database(Calls[Link]):
         """Set the session up, and give how long a message the server takes.
 
         Locks are waited for so long that a call can be tried once more. Under READ COMMITTED nothing but the
-        rows themselves is locked. Without backslash escapes a quote is the only letter that has to be doubled.
+        rows themselves is locked. Without backslash escapes nothing but quotes has to be escaped.
         """
-        wait = max(int(self.options.timeout * 0.4), 1)
         cursor = connection.cursor()
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute(
-            f"SET SESSION sql_mode = '{_SQL_MODE}', time_zone = '+00:00', innodb_lock_wait_timeout = {wait}"
+            f"SET SESSION sql_mode = '{_SQL_MODE}', time_zone = '+00:00', "
+            f"innodb_lock_wait_timeout = {self._lock_wait}"
         )
         cursor.execute("SELECT VERSION(), @@max_allowed_packet")
         version, largest = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""What the errors of MariaDB and MySQL mean for the store: try again, read again, give up, refuse the data."""
+"""What the errors of MariaDB and MySQL mean for the store: try again, read again, give up or refuse."""
 
 from collections.abc import Mapping
 
@@ -60,9 +60,15 @@ def is_lost(error: Exception) -> bool:
     return code is None or code in _LOST
 
 
-def read_failure(error: Exception, where: str) -> Failure:
-    """Tell what an error of the driver means."""
-    return Failure(translate(error, where), lost=is_lost(error), conflict=code_of(error) in _CONFLICTS)
+def read_failure(error: Exception, where: str, lock_wait: float) -> Failure:
+    """Tell what an error of the driver means, where locks are waited for so long."""
+    code = code_of(error)
+    return Failure(
+        translate(error, where),
+        lost=is_lost(error),
+        conflict=code in _CONFLICTS,
+        wait=lock_wait if code == _LOCKED else 0.0,
+    )
 
 
 def translate(error: Exception, where: str) -> StoreError:
@@ -73,7 +79,7 @@ def translate(error: Exception, where: str) -> StoreError:
         return DataRejected(f"{told}: the same data will never be taken")
     if is_lost(error):
         return StoreUnavailable(f"{told}: the connection was lost")
-    if code in _BUSY:
+    if code is not None and code in _BUSY:
         return StoreUnavailable(f"{told}: {_BUSY[code]}")
     if code in _CONFLICTS:
         return StoreUnavailable(f"{told}: others were in the way again and again")

@@ -127,7 +127,7 @@ class Inserter:
 
 
 def _succeeds(link: Link, statements: Sequence[Statement]) -> bool:
-    """Run statements that end a transaction; False, and nothing is done, if an id or a key is there already."""
+    """Run statements that end a transaction; nothing is done (False) if an id or a key is there already."""
     try:
         link.run(*statements)
     except pymysql.IntegrityError as error:

@@ -12,7 +12,7 @@ import pymysql  # type: ignore[import-untyped]
 from active_workflow.errors import SchemaError, StoreUnavailable
 from active_workflow.store.mysql.connection import Link
 from active_workflow.store.mysql.failures import ALREADY_DONE, NO_TABLE, code_of
-from active_workflow.store.mysql.statement import Statement, Statements
+from active_workflow.store.mysql.statement import Listed, Statement, Statements
 from active_workflow.store.statements import numbered, without_comments
 
 _TABLE = """
@@ -28,9 +28,10 @@ _RECORD = (
     "ON DUPLICATE KEY UPDATE name = VALUES(name)"
 )
 _LOCK = "SELECT GET_LOCK(CONCAT(:name, LEFT(SHA1(DATABASE()), 20)), 600)"
+_TABLES = ("migrations", "plans", "kinds", "executions", "steps", "signals", "keys")
 _ENGINES = (
     "SELECT table_name, engine FROM information_schema.tables "
-    "WHERE table_schema = DATABASE() AND table_name IN (:migrations, :executions) AND engine <> 'InnoDB'"
+    "WHERE table_schema = DATABASE() AND table_name IN :tables AND engine <> 'InnoDB'"
 )
 
 
@@ -43,7 +44,7 @@ def migrate(link: Link, say: Statements, where: str) -> None:
     """Apply what is missing; a database of a later version is refused.
 
     Raises:
-        SchemaError: A later version of the library made the tables, or they are of another engine than InnoDB.
+        SchemaError: A later version of the library made the tables, or another engine than InnoDB has them.
     """
     newest = migrations()[-1][0]
     if _version(link, say, where, newest) < newest:
@@ -57,8 +58,8 @@ def migrate(link: Link, say: Statements, where: str) -> None:
                 for statement in without_comments(text).split(";\n"):
                     _run(link, say, statement)
                 link.run(Statement(say.put_into(_RECORD), {"version": number, "name": name}))
-    names = {name: f"{say.prefix}{name}" for name in ("migrations", "executions")}
-    for table, engine in link.rows(Statement(_ENGINES, names)):
+    tables = Listed([f"{say.prefix}{name}" for name in _TABLES])
+    for table, engine in link.rows(Statement(_ENGINES, {"tables": tables})):
         raise SchemaError(
             f"{where}: the table {table} is kept by the engine {engine}, which has no transactions: "
             "ALTER TABLE … ENGINE=InnoDB"

@@ -27,7 +27,7 @@ def pieces(rows: Iterable[R]) -> Iterator[list[R]]:
     piece: list[R] = []
     length = 0
     for row in rows:
-        letters = sum([len(value) for value in row if isinstance(value, str)])
+        letters = sum(len(value) for value in row if isinstance(value, str))
         if piece and (len(piece) == _ROWS or length + letters > _LETTERS):
             yield piece
             piece, length = [], 0

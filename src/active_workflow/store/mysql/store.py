@@ -36,7 +36,7 @@ _log = logging.getLogger("active_workflow.store")
 
 
 class MySQLStore:
-    """Keeps executions in MariaDB or MySQL. Nothing is opened before it is used; ``prepare`` makes the tables.
+    """Keeps executions in MariaDB or MySQL. Nothing is opened before it is used; ``prepare`` makes tables.
 
     Args:
         address: Where the server is, and who we are there.

@@ -20,7 +20,7 @@ _OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "unix_socket": str,
 }
 _OF_DRIVER = {"ssl_ca", "ssl_cert", "ssl_key", "unix_socket"}
-_LOWEST = {"pool_size": 1, "timeout": 1.0}
+_LOWEST = {"pool_size": 1, "timeout": 2.0}
 _PORT = 3306
 _ESCAPES = "in user and password write % as %25, @ as %40, / as %2F, : as %3A, # as %23, ? as %3F, [ as %5B"
 
