@@ -186,7 +186,8 @@ def test_pruning_costs_what_is_pruned(store: Store, mysql_url: str, history: Non
 def test_the_server_goes_through_the_index(store: Store, mysql_url: str, history: None) -> None:
     look = (
         "SELECT 0, claimable_at FROM aw_executions FORCE INDEX (aw_executions_due) "
-        "WHERE workflow = 'Checkout' AND queue = 'default' AND claimable_at IS NOT NULL AND format <= 1 ORDER BY claimable_at, id LIMIT 1"
+        "WHERE workflow = 'Checkout' AND queue = 'default' AND claimable_at IS NOT NULL AND format <= 1 "
+        "ORDER BY claimable_at, id LIMIT 1"
     )
     due = (
         look.replace("claimable_at IS NOT NULL", "claimable_at <= 2000000000000000")
