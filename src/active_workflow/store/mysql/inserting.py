@@ -73,9 +73,10 @@ class Inserter:
         skip_conflicts: bool,
     ) -> Sequence[Inserted] | None:
         """Find out who holds what, decide and insert; None if somebody came in between."""
+        lasting = all(item.key_reuse == "never" for item in new)
         *_, holders, existing = link.run(
             START,
-            self._say("lock_keys", keys=Listed(keys)),
+            self._say("lock_keys", keys=Listed(keys), lasting=lasting or None, passing=not lasting or None),
             self._say("holders", keys=Listed(keys)),
             self._say("existing_ids", ids=listed(item.execution.id for item in new)),
         )

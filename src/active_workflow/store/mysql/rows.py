@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution, Signal
+from active_workflow.errors import DataRejected
 from active_workflow.store.base import NewExecution, children_of
 from active_workflow.store.codec import fixed_columns, moved_columns
 from active_workflow.store.faults import is_text
@@ -76,8 +77,17 @@ def child_rows(changes: Iterable[Change], now: Expression) -> list[Row]:
 
 
 def new_row(item: NewExecution, now: Expression) -> Row:
-    """Give a new execution's row."""
+    """Give a new execution's row.
+
+    Raises:
+        DataRejected: Something is too long for its column: a session that isn't strict would cut it.
+    """
     execution = item.execution
+    _check_length("id", execution.id, 512)
+    _check_length("parent's id", execution.parent_id, 512)
+    if execution.key is not None:
+        check_key_length(execution.key)
+    _check_length("workflow's name", execution.plan.workflow, 512)
     return (
         *fixed_columns(execution),
         *moved_columns(execution),
@@ -87,3 +97,13 @@ def new_row(item: NewExecution, now: Expression) -> Row:
         item.lease_owner,
         Expression(f"{now.text} + {int(item.lease)}") if item.lease_owner is not None else None,
     )
+
+
+def check_key_length(key: str) -> None:
+    """Raise DataRejected for a key that is too long for its column."""
+    _check_length("idempotency key", key, 1024)
+
+
+def _check_length(what: str, text: str | None, limit: int) -> None:
+    if text is not None and len(text) * 4 > limit and len(text.encode()) > limit:
+        raise DataRejected(f"the {what} {text[:40]!r}… is too long: at most {limit} bytes")

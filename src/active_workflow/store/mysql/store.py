@@ -20,12 +20,15 @@ from active_workflow.store.base import (
     Renewed,
 )
 from active_workflow.store.fetched import Fetched
+from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.mysql import leasing, reading
 from active_workflow.store.mysql.committing import Committer
 from active_workflow.store.mysql.connection import Link
 from active_workflow.store.mysql.database import Address, Database, Options
 from active_workflow.store.mysql.inserting import Inserter
+from active_workflow.store.mysql.joining import MySQLScripts
 from active_workflow.store.mysql.migrate import migrate
 from active_workflow.store.mysql.pruning import prune
 from active_workflow.store.mysql.rows import listed
@@ -63,6 +66,7 @@ class MySQLStore:
         self._db = Database(address, options or Options(), self._inserter.forget)
         self._committer = Committer(self._db, self._say, self._inserter, self._given_time)
         self._claimer = leasing.Claimer(self._say, self._given_time)
+        self._scripts = MySQLScripts(self._db, self._say, self._plans, self._inserter, self._given_time)
 
     def __repr__(self) -> str:
         return f"MySQLStore({self._db.where!r})"
@@ -94,6 +98,10 @@ class MySQLStore:
             rows=len(new),
             adds=True,
         )
+
+    def join(self, connection: object) -> CallersTransaction:
+        """Give the transaction that a caller's connection is in; see ``JoinsTransactions``."""
+        return CallersTransaction(open_caller(connection), self._scripts, self._scripts.ready)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[Applied]:
         """Apply changes in one commit, each whole or not at all; see ``Store.commit``."""
