@@ -148,6 +148,13 @@ def use_django(url: str) -> Any:
             del connections["shop"]
     if url.startswith("sqlite"):
         shop: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": path_of(url)}
+    elif url.startswith("mysql"):
+        pymysql.install_as_MySQLdb()
+        parts = urlsplit(url)
+        shop = {
+            "ENGINE": "django.db.backends.mysql", "NAME": parts.path[1:], "HOST": parts.hostname,
+            "PORT": str(parts.port), "USER": parts.username, "PASSWORD": parts.password,
+        }  # fmt: skip
     else:
         parts = urlsplit(url)
         shop = {
@@ -197,7 +204,10 @@ KINDS: dict[str, tuple[Any, ...]] = {
         *(psycopg_as_it_is, psycopg_after_begin),
         *(alchemy_connection, alchemy_session, alchemy_scoped, django_alias, django_wrapper),
     ),
-    "mysql": (pymysql_as_it_is, pymysql_after_begin, alchemy_connection, alchemy_session, alchemy_scoped),
+    "mysql": (
+        *(pymysql_as_it_is, pymysql_after_begin),
+        *(alchemy_connection, alchemy_session, alchemy_scoped, django_alias),
+    ),
 }
 
 

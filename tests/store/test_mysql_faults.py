@@ -219,7 +219,6 @@ def test_what_the_database_took_back_is_tried_again_as_a_whole(store: MySQLStore
         assert link.rows(Statement("SELECT @@in_transaction, seq FROM aw_executions", {})) == ((0, 0),)
         link.run(START, Statement("UPDATE aw_executions SET seq = 7", {}))
         if (error := next(fails, None)) is not None:
-            link._dirty = True
             raise error
         return 1
 
@@ -375,3 +374,17 @@ def test_it_can_be_opened_by_many_threads_at_once(mysql_url: str) -> None:
     there = "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE()"
     assert sql(mysql_url, there)[0][0] <= 9
     store.close()
+
+
+def test_a_transaction_that_was_left_open_by_an_error_of_ours_is_taken_back(store: MySQLStore) -> None:
+    insert(store, "x1")
+
+    def act(link: Link) -> None:
+        link.run(START, Statement("UPDATE aw_executions SET seq = 7", {}))
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        store._db.call(act)
+    assert store.load(["x1"])[0].seq == 0
+    insert(store, "x2")  # on the same connection: what it begins must not end what was left
+    assert store.load(["x1"])[0].seq == 0

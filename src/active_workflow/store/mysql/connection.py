@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pymysql  # type: ignore[import-untyped]
+from pymysql.constants import SERVER_STATUS  # type: ignore[import-untyped]
 
 from active_workflow.errors import DataRejected
 from active_workflow.store.fetched import Row
@@ -35,7 +36,7 @@ class Link:
         self._connection = connection
         self._cursor = connection.cursor()
         self._largest = largest
-        self._dirty = False
+        self._dirty = False  # whether a message was begun of which not all was answered
         self.until = float("inf")
 
     def run(self, *statements: Statement) -> list[Answer]:
@@ -87,8 +88,9 @@ class Link:
 
     @property
     def in_order(self) -> bool:
-        """Whether it is open and in no transaction: what was begun and has failed is taken back here."""
-        if self._dirty and self._connection.open:
+        """Whether it is open and in no transaction: what was begun and not ended is taken back here."""
+        in_transaction = self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS
+        if (self._dirty or in_transaction) and self._connection.open:
             self.until = time.monotonic() + _PATIENCE
             with contextlib.suppress(pymysql.Error):
                 self.run(ROLLBACK)

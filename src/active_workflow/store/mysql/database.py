@@ -95,7 +95,7 @@ class Database(Calls[Link]):
                 collation="utf8mb4_bin",
                 autocommit=True,
                 client_flag=CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
-                connect_timeout=max(int(left), 1),
+                connect_timeout=left,
                 read_timeout=left,
                 write_timeout=left,
                 program_name="active-workflow",

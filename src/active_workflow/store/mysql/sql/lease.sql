@@ -9,10 +9,10 @@ SELECT CONVERT(workflow USING utf8mb4), CONVERT(queue USING utf8mb4) FROM aw_kin
 -- name: first_of_kind
 -- When the first of a kind may be claimed: one look at the index, whatever the history. Of all kinds together
 -- that tells what is due, and when something will be.
-(SELECT :number, claimable_at FROM aw_executions FORCE INDEX (aw_executions_due)
-  WHERE workflow = :workflow AND queue = :queue AND claimable_at IS NOT NULL AND format <= :format
-    AND plan NOT IN :not_plans                                                            -- if not_plans
-  ORDER BY claimable_at, id LIMIT 1);
+SELECT :number, claimable_at FROM aw_executions FORCE INDEX (aw_executions_due)
+ WHERE workflow = :workflow AND queue = :queue AND claimable_at IS NOT NULL AND format <= :format
+   AND plan NOT IN :not_plans                                                             -- if not_plans
+ ORDER BY claimable_at, id LIMIT 1;
 
 -- name: due_of_kind
 -- What is due of a kind, the longest due first. What another claim has just locked is skipped; the index leads
