@@ -13,6 +13,12 @@ from typing import Any
 from tests.servers.processes import Server, free_port, make_folder, unprivileged
 
 _USER = "workflows"
+_CARELESS = {
+    "innodb-flush-log-at-trx-commit": "2",
+    "innodb-flush-method": "nosync",
+    "innodb-file-per-table": "0",
+    "sync-frm": "0",
+}
 _SETTINGS = {
     "bind-address": "127.0.0.1",
     "skip-name-resolve": "1",
@@ -58,12 +64,11 @@ class MariaDBServer(Server):
         settings = {**_SETTINGS, "port": self.port, "datadir": data, "socket": folder / "socket"}
         settings |= {"pid-file": folder / "pid", "tmpdir": folder, "init-file": _users(folder, self.password)}
         if not durable:
-            settings["innodb-flush-log-at-trx-commit"] = "2"
+            settings |= _CARELESS
         options = ["--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
         _make_data(install, folder, data, owner)
         super().__init__("MariaDB", folder, [server, *options], self._up)
         self._databases = count(1)
-        self._database: str | None = None
 
     def _up(self) -> bool:
         import pymysql  # noqa: PLC0415 - the driver is an extra: without it there is nothing to test

@@ -7,7 +7,7 @@ from active_workflow.store.base import Store
 from active_workflow.testing.store_contract import StoreContract
 from tests.servers.mariadb import MariaDBServer
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
 class TestMySQLStore(StoreContract):
@@ -30,7 +30,6 @@ class TestMySQLStore(StoreContract):
             cursor.execute(f"UPDATE {self.table} SET active = '{{' WHERE id = %s", [id])
 
 
-@pytest.mark.slow
 class TestMySQLStoreWithPrefix(TestMySQLStore):
     """The same under other names."""
 

@@ -18,7 +18,7 @@ from active_workflow.testing.store_contract.races import at_once
 from tests.store.mysql_help import sql
 from tests.store.server_help import claim, insert
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 ADDRESS = Address("ada", "s3cret", "127.0.0.1", 1, "shop")
 

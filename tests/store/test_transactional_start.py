@@ -43,8 +43,8 @@ QUICK = {
 
 
 def marked(kinds: dict[str, tuple[Any, ...]]) -> list[Any]:
-    marks = {"sqlite": [], "postgres": [pytest.mark.services], "mysql": [pytest.mark.services]}
     slow = [pytest.mark.slow]
+    marks = {"sqlite": [], "postgres": [pytest.mark.services], "mysql": [pytest.mark.services, *slow]}
     return [
         pytest.param(
             (store, kind),
