@@ -31,12 +31,22 @@ bench: .venv/dev ## Measure (ARGS=… are passed on); results are kept in bench/
 docs: .venv/dev ## Run every page of the documentation, and check its links
 	@$(BIN)/python -m pytest -q tests/test_docs.py tests/docs
 
-# No cluster is made with it, so nothing is left running.
-services: ## Install servers that some tests need and PyPI has not (as root, on Debian)
-	@mkdir -p /etc/postgresql-common
-	@test -e /etc/postgresql-common/createcluster.conf || \
-	  echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
-	@apt-get install -y -qq --no-install-recommends postgresql-15
+# The servers that tests start for themselves and that pip doesn't bring: program=package of Debian. None of these
+# packages starts a service.
+SERVICES := mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core mariadb=mariadb-client-core
+
+services: ## Install the servers that tests need (on Debian, as root; elsewhere say what is missing)
+	@missing=; \
+	for service in $(SERVICES); do \
+	  PATH="$$PATH:/usr/sbin" command -v "$${service%%=*}" >/dev/null || missing+=" $${service#*=}"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	packages=$$(printf '%s\n' $$missing | sort -u); \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$packages; \
+	else \
+	  echo "missing, and tests that need it will skip (Debian's names):" $$packages >&2; \
+	fi
 
 clean: ## Remove all that the other targets made, .venv included
 	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

@@ -20,6 +20,7 @@ THIRD_PARTY_HOMES = {
     "rich": "cli",
     "psycopg": "store/postgres",
     "psycopg_pool": "store/postgres",
+    "pymysql": "store/mysql",
     "pytest": "testing",
     "hypothesis": "testing/store_contract/model",
     "sqlalchemy": "store/joining/with_sqlalchemy",

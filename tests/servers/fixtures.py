@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.mariadb import MariaDBServer, MissingMariaDBError
 from tests.servers.postgres import MissingPostgresError, PostgresServer
 from tests.servers.proxy import FaultProxy
 from tests.services import missing
@@ -77,5 +78,46 @@ def _prepared(url: str) -> str:
 def postgres_proxy(postgres_server: PostgresServer) -> Iterator[FaultProxy]:
     """A proxy before the server, which breaks connections."""
     proxy = FaultProxy(postgres_server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDBServer]:
+    """A private MariaDB for the whole run; a test that stops it has to start it again."""
+    if find_spec("pymysql") is None:
+        missing("MariaDB", "PyMySQL isn't installed: pip install 'active-workflow[mysql]'")
+    try:
+        server = MariaDBServer()
+    except MissingMariaDBError as error:
+        missing("MariaDB", str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def mysql_url(mariadb_server: MariaDBServer) -> str:
+    """The URL of an empty database."""
+    return mariadb_server.empty_database()
+
+
+@pytest.fixture
+def prepared_mysql_url(mysql_url: str) -> str:
+    """The URL of a database with the library's tables, all of them empty."""
+    from active_workflow.store import open_store  # noqa: PLC0415 - others need the server alone
+
+    store = open_store(mysql_url)
+    store.prepare()
+    store.close()
+    return mysql_url
+
+
+@pytest.fixture
+def mariadb_proxy(mariadb_server: MariaDBServer) -> Iterator[FaultProxy]:
+    """A proxy before the server, which breaks connections."""
+    proxy = FaultProxy(mariadb_server.port)
     yield proxy
     proxy.close()

@@ -30,7 +30,8 @@ def test_stores_are_stores(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("mysql+pymysql://ada:s3cret@db/shop", "not part of this version yet"),
+        ("mysql://ada:s3cret@db", "names no database"),
+        ("mysql://ada:s3cret@db/shop?nonsense=1", "nonsense"),
         ("redis://:s3cret@cache/0", "not part of this version yet"),
         ("oracle://ada:s3cret@db/shop", "no store is called 'oracle'"),
         ("ada:s3cret@db", "is no URL"),

@@ -7,17 +7,21 @@ from active_workflow.store.base import Clock, Store
 from active_workflow.store.memory import MemoryStore
 from active_workflow.store.sqlite.store import SqliteStore
 
-_EXAMPLES = "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/db or memory://"
+_EXAMPLES = (
+    "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/db, mysql://user@host/db "
+    "or memory://"
+)
 _POSTGRES = {"postgresql", "postgres"}
-_LATER = {"mysql", "mariadb", "redis", "rediss"}
+_MYSQL = {"mysql", "mariadb"}
+_LATER = {"redis", "rediss"}
 
 
 def open_store(url: str, clock: Clock | None = None) -> Store:
     """Give the store that a URL names. It opens nothing before it is used.
 
     Args:
-        url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db``, ``postgresql://user@host:port/db``
-            or ``memory://``.
+        url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db``, ``postgresql://user@host:port/db``,
+            ``mysql://user:password@host:port/db`` or ``memory://``.
         clock: Gives the time in microseconds; the store's own unless given.
 
     Raises:
@@ -35,6 +39,10 @@ def open_store(url: str, clock: Clock | None = None) -> Store:
         from active_workflow.store.postgres.url import open_postgres  # noqa: PLC0415 - needs an extra
 
         return open_postgres(url, clock)
+    if scheme.partition("+")[0] in _MYSQL:
+        from active_workflow.store.mysql.url import open_mysql  # noqa: PLC0415 - needs an extra
+
+        return open_mysql(url, clock)
     shown = f"the store {_harmless(url)!r}"
     if scheme.partition("+")[0] in _LATER:
         raise ConfigurationError(f"{shown}: {scheme} is not part of this version yet; use {_EXAMPLES}")
