@@ -9,6 +9,9 @@ from tests.servers.fixtures import (  # noqa: F401 - for all tests
     postgres_server,
     postgres_url,
     prepared_postgres_url,
+    redis_proxy,
+    redis_server,
+    redis_url,
 )
 from tests.services import MISSING
 

@@ -20,6 +20,7 @@ THIRD_PARTY_HOMES = {
     "rich": "cli",
     "psycopg": "store/postgres",
     "psycopg_pool": "store/postgres",
+    "redis": "store/redis",
     "pytest": "testing",
     "sqlalchemy": "store/joining/with_sqlalchemy",
     "django": "store/joining/with_django",

@@ -22,9 +22,10 @@ STORES: dict[str, StoreUrl] = {
     "memory": lambda _request, _folder: "memory://",
     "sqlite": lambda _request, folder: f"sqlite:///{folder}/semantics.db",
     "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
+    "redis": lambda request, _folder: str(request.getfixturevalue("redis_url")),
 }
 """Each store's name and what gives the URL of an empty one."""
-SERVERS = {"postgres"}
+SERVERS = {"postgres", "redis"}
 """Those that need a server: left out of the quick run."""
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers.postgres import MissingPostgresError, PostgresServer
 from tests.servers.proxy import FaultProxy
+from tests.servers.redis import MissingRedisError, RedisServer
 from tests.services import missing
 
 
@@ -47,5 +48,35 @@ def prepared_postgres_url(postgres_url: str) -> str:
 def postgres_proxy(postgres_server: PostgresServer) -> Iterator[FaultProxy]:
     """A proxy before the server, which breaks connections."""
     proxy = FaultProxy(postgres_server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A private Redis for the whole run; a test that stops it has to start it again."""
+    if find_spec("redis") is None:
+        missing("Redis", "redis isn't installed: pip install 'active-workflow[redis]'")
+    try:
+        server = RedisServer()
+    except MissingRedisError as error:
+        missing("Redis", str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of an empty database."""
+    return redis_server.empty_database()
+
+
+@pytest.fixture
+def redis_proxy(redis_server: RedisServer) -> Iterator[FaultProxy]:
+    """A proxy before the server, which breaks connections."""
+    proxy = FaultProxy(redis_server.port)
     yield proxy
     proxy.close()

@@ -32,6 +32,7 @@ NAMES = ("first", "second", "third", "fourth", "fifth")
 STORES = {
     "sqlite": lambda _request, folder: f"sqlite:///{folder}/stress.db",
     "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
+    "redis": lambda request, _folder: str(request.getfixturevalue("redis_url")),
 }
 
 

@@ -1,8 +1,7 @@
 """The way to the server: every call has a deadline, and what can be tried again is."""
 
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,7 +9,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from active_workflow.errors import ConfigurationError, StoreError, UnknownCommit
-from active_workflow.store.postgres.connection import CannotConnectError, Link, Pool
+from active_workflow.store.pool import CannotConnectError, Pool, pauses
+from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.failures import CONFLICTS, first_line, is_lost, translate
 
 T = TypeVar("T")
@@ -35,7 +35,6 @@ _KEEPALIVE: dict[str, Any] = {
 ESCAPES = "in user and password write % as %25, @ as %40, / as %2F, : as %3A, [ as %5B"
 _CHANGING_TABLES = 3600.0
 """Seconds that a migration may take: a new index on a large table takes minutes."""
-_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class Database:
         until = time.monotonic() + self.options.timeout + rows / 1000
         pool = self._reserved if reserved else self._pool
         lost = False  # whether something was sent, and nobody knows what became of it
-        for pause in _pauses():
+        for pause in pauses():
             try:
                 with pool.lend(until) as link:
                     return act(link)
@@ -160,14 +159,6 @@ class Database:
         """Close what is open; the next call opens it anew."""
         self._pool.close()
         self._reserved.close()
-
-
-def _pauses() -> Iterator[float]:
-    """Give how long to wait before each further try: longer and longer, never quite the same."""
-    number = 0
-    while True:
-        yield _PAUSES[min(number, len(_PAUSES) - 1)] * random.uniform(0.5, 1.5)
-        number += 1
 
 
 def _shown(parameters: dict[str, Any]) -> str:
