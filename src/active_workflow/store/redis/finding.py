@@ -26,7 +26,13 @@ def find(database: Database, query: Query) -> list[tuple[str, Fields]]:
         "after": query.after,
         "looks": LOOKS,
     }
-    texts = [query.parent_id or "", query.workflow or "", query.after or "", *query.tags, *query.tags.values()]
+    texts = [
+        query.parent_id or "",
+        query.workflow or "",
+        query.after or "",
+        *query.tags,
+        *query.tags.values(),
+    ]
     found: list[tuple[str, Fields]] = []
     below: str | None = None
     while len(found) < query.limit and all(map(is_text, texts)):

@@ -36,9 +36,7 @@ def take(database: Database, request: ClaimRequest, clock: Callable[[], str]) ->
     left = max(request.limit, 0)
     while True:
         wanted = min(left, ROWS)
-        answer = database.run(
-            "claim", clock(), request.owner, wanted, request.lease, filters, rows=wanted
-        )
+        answer = database.run("claim", clock(), request.owner, wanted, request.lease, filters, rows=wanted)
         now, next_due, rows = answer
         taken = {id.decode(): fields for id, fields in rows}
         comes_again = not found.keys().isdisjoint(taken)  # so short a lease was over at once

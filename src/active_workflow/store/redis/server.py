@@ -17,7 +17,9 @@ def check_server(database: Database) -> None:
         ConfigurationError: The server may drop data, or keeps too little on disk.
         SchemaError: A later version of the library made the store.
     """
-    told = database.call(lambda link: b"\n".join(link.command("INFO", what) for what in ("memory", "persistence")))
+    told = database.call(
+        lambda link: b"\n".join(link.command("INFO", what) for what in ("memory", "persistence"))
+    )
     reason = why_not(_read(told.decode()), database.options)
     if reason is not None:
         raise ConfigurationError(f"{database.where}: {reason}")
@@ -52,7 +54,9 @@ def _may_evict(info: Mapping[str, str]) -> str | None:
             f"maxmemory-policy is {policy}: of a full memory it drops keys with a time to live. The store's own "
             "have none, but nothing else guards them"
         )
-    return f"maxmemory-policy is {policy}: when its memory is full the server drops executions, without a word"
+    return (
+        f"maxmemory-policy is {policy}: when its memory is full the server drops executions, without a word"
+    )
 
 
 def _keeps_nothing(info: Mapping[str, str]) -> str | None:
