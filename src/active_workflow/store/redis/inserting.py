@@ -1,7 +1,7 @@
 """Inserting executions: one script, and again if somebody holds a key or has an id."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from active_workflow.core.plan import Plan
 from active_workflow.errors import DataRejected
@@ -41,24 +41,21 @@ class Inserter:
         existing: set[str] = set()
         for _ in range(_TRIES):
             answers, accepted = settle_keys(new, held, existing, skip_conflicts=skip_conflicts)
-            found = self._try(new, accepted, held, now)
+            found = self._try(accepted, _ids(new, existing), _keys(new, held), now)
             if found is None:
                 return answers
-            existing |= found[0]
-            held = found[1]
+            existing, held = found
         raise AssertionError("keys go from hand to hand all the time")
 
     def _try(
-        self, new: Sequence[NewExecution], accepted: Sequence[NewExecution], held: dict[str, Held], now: str
+        self, accepted: Sequence[NewExecution], ids: bytes, keys: bytes, now: str
     ) -> tuple[set[str], dict[str, Held]] | None:
         """Insert if ids and keys are as expected; else give the ids that exist, and who holds the keys."""
         plans = self.missing(item.execution.plan for item in accepted)
-        expected: list[str] = []
-        for key in dict.fromkeys(item.execution.key for item in new):
-            if key is not None:
-                holder = held.get(key)
-                expected += (key, holder.holder.id, holder.state) if holder else (key, "", "")
-        items = [new_item(item) for item in accepted]
+        try:
+            items = [new_item(item) for item in accepted]
+        except UnicodeEncodeError as error:
+            raise DataRejected(f"half of a surrogate pair is no text: {error}") from error
         if sum(map(len, items)) > LARGE:
             raise DataRejected(f"one insert takes {LARGE} bytes at most: start them by several calls")
         done, *found = self._database.run(
@@ -66,7 +63,8 @@ class Inserter:
             now,
             self._origin,
             bodies(plans, self._plans),
-            packed(expected),
+            ids,
+            keys,
             *items,
             rows=len(items),
             adds=True,
@@ -74,8 +72,8 @@ class Inserter:
         if done:
             self.learned(plans)
             return None
-        ids, holders = found
-        return {id.decode() for id in ids}, dict(map(_held, holders))
+        existing, holders = found
+        return {id.decode() for id in existing}, dict(map(_held, holders))
 
     def missing(self, plans: Iterable[Plan]) -> list[Plan]:
         """Give those of the plans, each once, that the server may not have yet."""
@@ -84,6 +82,22 @@ class Inserter:
     def learned(self, plans: Sequence[Plan]) -> None:
         """Remember that the server has these plans."""
         self._known.update(plan.hash for plan in plans)
+
+
+def _ids(new: Sequence[NewExecution], existing: Container[str]) -> bytes:
+    """Give the ids of a batch, each with whether it is known to exist."""
+    ids = [item.execution.id for item in new]
+    return packed([word for id in ids for word in (id, "1" if id in existing else "")])
+
+
+def _keys(new: Sequence[NewExecution], held: Mapping[str, Held]) -> bytes:
+    """Give the keys of a batch, each with its holder and the state of that, as far as is known."""
+    words: list[str] = []
+    for key in dict.fromkeys(item.execution.key for item in new):
+        if key is not None:
+            holder = held.get(key)
+            words += (key, holder.holder.id, holder.state) if holder else (key, "", "")
+    return packed(words)
 
 
 def _held(row: Sequence[bytes]) -> tuple[str, Held]:

@@ -63,7 +63,7 @@ def _sort_out(id: str, fields: Fields, fetched: Fetched) -> None:
 
 def _row(id: str, named: dict[str, str], tags: dict[str, str]) -> tuple[Any, ...]:
     """Give the columns ``codec.LOADED``."""
-    plan, _, input_hash, created_at, run_at, format = json.loads(named["fixed"])
+    plan, _, input_hash, created_at, run_at, row_format = json.loads(named["fixed"])
     seq, started_at, completed_at = json.loads(named["moved"])
     return (
         id,
@@ -82,7 +82,7 @@ def _row(id: str, named: dict[str, str], tags: dict[str, str]) -> tuple[Any, ...
         run_at,
         started_at,
         completed_at,
-        format,
+        row_format,
     )
 
 

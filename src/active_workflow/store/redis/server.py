@@ -37,8 +37,8 @@ def why_not(info: Mapping[str, str], options: Options) -> str | None:
         )
     if not options.allow_no_aof and (reason := _keeps_nothing(info)):
         return (
-            f"{reason}. Set appendonly to yes (and appendfsync to always, so that recorded means recorded); to "
-            "use it all the same, add allow_no_aof=true to the store's URL"
+            f"{reason}. Set appendonly to yes (and appendfsync to always, so that recorded means recorded); "
+            "to use it all the same, add allow_no_aof=true to the store's URL"
         )
     return None
 
@@ -51,8 +51,8 @@ def _may_evict(info: Mapping[str, str]) -> str | None:
         return None
     if policy.startswith("volatile"):
         return (
-            f"maxmemory-policy is {policy}: of a full memory it drops keys with a time to live. The store's own "
-            "have none, but nothing else guards them"
+            f"maxmemory-policy is {policy}: when its memory is full the server drops keys with a time to "
+            "live. The store's own have none; nothing else guards them"
         )
     return (
         f"maxmemory-policy is {policy}: when its memory is full the server drops executions, without a word"
@@ -65,8 +65,8 @@ def _keeps_nothing(info: Mapping[str, str]) -> str | None:
     if info["aof_enabled"] != "0":
         return None
     return (
-        "appendonly is no: a restart loses what was recorded since the last snapshot (RDB), which may be hours, "
-        "or everything where there are no snapshots; steps that were done would run again"
+        "appendonly is no: a restart loses all that was recorded since the last snapshot (RDB), minutes or "
+        "hours of it, or everything where there are no snapshots; steps that were done would run again"
     )
 
 

@@ -34,8 +34,9 @@ _KNOWN = sorted({"prefix", *_OPTIONS, *_TLS})
 def open_redis(url: str, clock: Clock | None = None) -> RedisStore:
     """Give the store of a URL such as ``redis://user:password@host:6379/0?prefix=shop``.
 
-    ``rediss://`` is the same over TLS, with ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile`` as options.
-    ``prefix``, ``pool_size``, ``timeout`` (seconds), ``allow_eviction`` and ``allow_no_aof`` are the store's own.
+    ``rediss://`` is the same over TLS, with ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile`` as
+    options. ``prefix``, ``pool_size``, ``timeout`` (seconds), ``allow_eviction`` and ``allow_no_aof`` are the
+    store's own.
 
     Raises:
         ConfigurationError: The URL can't be read, or an option can't be used.
