@@ -27,15 +27,15 @@ class Committer:
     def commit(self, changes: Sequence[Change], now: str) -> list[Applied]:
         """Apply changes, each whole or not at all, and answer in order."""
         good: list[tuple[Change, bytes]] = []
-        rejected: dict[int, UnicodeEncodeError] = {}
+        rejected: dict[int, str] = {}
         for place, each in enumerate(changes):
             try:
                 good.append((each, change(each)))
             except UnicodeEncodeError as error:
-                rejected[place] = error
+                rejected[place] = f"half of a surrogate pair is no text: {error}"
         answers = [answer for batch in _batches(good) for answer in self._apply(batch, now)]
-        for place, error in rejected.items():
-            answers.insert(place, self._reject(changes[place].id, error))
+        for place, reason in rejected.items():
+            answers.insert(place, self._reject(changes[place].id, reason))
         return answers
 
     def _apply(self, batch: Sequence[tuple[Change, bytes]], now: str) -> Iterator[Applied]:
@@ -53,11 +53,9 @@ class Committer:
             verdict = Verdict.APPLIED if applied else Verdict.REFUSED
             yield Applied(item.id, verdict, int(revision), int(token))
 
-    def _reject(self, id: str, error: UnicodeEncodeError) -> Applied:
+    def _reject(self, id: str, reason: str) -> Applied:
         [(revision, token)] = self._database.run("guards", id)
-        return Applied(
-            id, Verdict.REJECTED, int(revision), int(token), f"half a surrogate pair: {error.reason}"
-        )
+        return Applied(id, Verdict.REJECTED, int(revision), int(token), reason)
 
 
 def _batches(items: Sequence[tuple[Change, bytes]]) -> Iterator[list[tuple[Change, bytes]]]:

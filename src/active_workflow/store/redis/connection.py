@@ -43,7 +43,8 @@ class Link:
     """
 
     def __init__(self, address: Address, root: str, seconds: float) -> None:
-        kind = redis.Connection if address.tls is None else redis.SSLConnection
+        # Some of the driver's methods have no types.
+        kind: Any = redis.Connection if address.tls is None else redis.SSLConnection
         self.until = float("inf")
         self._root = root
         self._connection = kind(

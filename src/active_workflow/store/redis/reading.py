@@ -47,15 +47,14 @@ def _sort_out(id: str, fields: Fields, fetched: Fetched) -> None:
     steps: list[tuple[Any, ...]] = []
     signals: list[tuple[Any, ...]] = []
     for name, text in named.items():
-        match name[:2]:
-            case "s:":
-                steps.append((id, name[2:], *json.loads(text)))
-            case "g:":
-                signals.append((int(name[2:]), *json.loads(text)))
-            case "t:":
-                tags[name[2:]] = text
-            case "b:":
-                beats[name[2:]] = text
+        if name.startswith("s:"):
+            steps.append((id, name[2:], *json.loads(text)))
+        elif name.startswith("g:"):
+            signals.append((int(name[2:]), *json.loads(text)))
+        elif name.startswith("t:"):
+            tags[name[2:]] = text
+        elif name.startswith("b:"):
+            beats[name[2:]] = text
     fetched.executions[id] = _row(id, named, tags)
     fetched.steps[id] = [_with_beat(row, beats.get(row[1])) for row in steps]
     fetched.signals[id] = sorted(signals)
