@@ -126,20 +126,21 @@ def change(item: Change) -> bytes:
     """Give a change as ``commit`` takes it."""
     after = item.after
     queue, state, *moved = moved_columns(after)
+    kind, revision, in_list = kind_of(after.plan, queue), str(after.revision), list_of(after.state)
     children = [_new_item(child) for child in children_of(item)] if item.children else []
     told = bool(children) or after.completed_at is not None or after.state in _TELLING
-    sets = [*_moved_fields(*moved), *_step_fields(after, item.steps), *_signal_fields(item.received)]
+    sets = ["revision", revision, "state", state, "kind", kind, "list", in_list, *_moved_fields(*moved)]
+    sets += (*_step_fields(after, item.steps), *_signal_fields(item.received))
     return packed(
         [
             after.id,
             str(item.guarded_revision),
-            str(after.revision),
+            revision,
             str(after.token) if item.owned else "",
             "1" if item.owned and item.release else "",
             number(item.due_at),
-            kind_of(after.plan, queue),
-            state,
-            list_of(after.state),
+            kind,
+            in_list,
             "" if after.completed_at is None else sortable(after.completed_at),
             sets,
             [f"g:{taken}" for taken in item.taken],
@@ -158,27 +159,39 @@ def new_item(item: NewExecution) -> bytes:
 def _new_item(item: NewExecution) -> list[Packable]:
     execution = item.execution
     queue, state, *moved = moved_columns(execution)
-    fields = ["workflow", execution.plan.workflow, "input", join_fragments(execution.input)]
-    fields += ("fixed", _fixed_field(execution), *_moved_fields(*moved))
-    fields += (text for name, value in execution.tags.items() for text in (f"t:{name}", value))
-    if execution.steps:
-        fields += _step_fields(execution, (step for step in execution.steps.values() if not step.active))
-        if waits := _waits(execution):
-            fields += ("waits", waits)
-    fields += _signal_fields(execution.signals)
+    kind, made, in_list = (
+        kind_of(execution.plan, queue),
+        sortable(execution.created_at),
+        list_of(execution.state),
+    )
+    over = "" if execution.completed_at is None else sortable(execution.completed_at)
+    fields = [
+        *("workflow", execution.plan.workflow, "kind", kind, "list", in_list, "made", made, "state", state),
+        *("revision", str(execution.revision), "token", str(execution.token)),
+        *("input", join_fragments(execution.input), "fixed", _fixed_field(execution)),
+        *_moved_fields(*moved),
+        *(text for name, value in execution.tags.items() for text in (f"t:{name}", value)),
+        *_step_fields(execution, (step for step in execution.steps.values() if not step.active)),
+        *_signal_fields(execution.signals),
+    ]
+    rare = {
+        "key": execution.key,
+        "parent": execution.parent_id,
+        "over": over or None,
+        "due": None if item.due_at is None else str(item.due_at),
+        "owner": item.lease_owner,
+        "waits": _waits(execution) or None,
+    }
+    fields += (text for name, value in rare.items() if value is not None for text in (name, value))
     return [
         execution.id,
         marked(execution.key),
         marked(execution.parent_id),
-        kind_of(execution.plan, queue),
-        state,
-        list_of(execution.state),
-        sortable(execution.created_at),
-        "" if execution.completed_at is None else sortable(execution.completed_at),
-        str(execution.revision),
-        str(execution.token),
+        kind,
+        in_list,
+        made,
+        over,
         number(item.due_at),
-        marked(item.lease_owner),
-        str(item.lease),
+        "" if item.lease_owner is None else str(item.lease),
         fields,
     ]

@@ -38,12 +38,10 @@ local function bear(children)
 end
 
 local function apply(change, x, row)
-  local id, _, revision, token, release, due, kind, state, list, over, sets, gone, waits, speaks, children =
-    unpack(change)
+  local id, _, _, token, release, due, kind, list, over, sets, gone, waits, speaks, children = unpack(change)
   local old_kind, old_list, held, old_due, old_waits, made, old_over = unpack(row, 3, 9)
   local at = held or old_due
   in_pieces('HSET', x, sets)
-  redis.call('HSET', x, 'revision', revision, 'state', state, 'kind', kind, 'list', list)
   if release ~= '' or (token == '' and not held) then
     if release ~= '' and held then redis.call('HDEL', x, 'owner', 'until') end
     at, held = due ~= '' and due or nil, false

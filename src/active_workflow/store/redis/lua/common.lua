@@ -110,33 +110,21 @@ local function give_up(id, kind, old_at, due)
   requeue(id, kind, old_at, kind, due ~= '' and due or nil)
 end
 
--- Writes a new execution; `packing.new_item` says what is where in it.
+-- Writes a new execution; `packing.new_item` says what is where in it. Tells whether it is there to be claimed.
 local function put(item, now)
-  local id, key, parent, kind, state, list, made, over, revision, token, due, owner, lease, fields = unpack(item)
-  local x, at = key_of(id), due ~= '' and due or nil
-  in_pieces('HSET', x, fields)
-  redis.call('HSET', x, 'kind', kind, 'state', state, 'list', list, 'made', made, 'revision', revision,
-    'token', token)
-  if at then redis.call('HSET', x, 'due', due) end
-  if key ~= '' then
-    redis.call('HSET', x, 'key', key:sub(2))
-    redis.call('HSET', root .. ':keys', key:sub(2), id)
-  end
-  if parent ~= '' then
-    redis.call('HSET', x, 'parent', parent:sub(2))
-    redis.call('ZADD', root .. ':children:' .. parent:sub(2), 0, made .. id)
-  end
-  if over ~= '' then
-    redis.call('HSET', x, 'over', over)
-    redis.call('ZADD', root .. ':over', 0, over .. id)
-  end
-  if owner ~= '' then
+  local id, key, parent, kind, list, made, over, due, lease, fields = unpack(item)
+  local at = due ~= '' and due or nil
+  if lease ~= '' then
     at = text(now + tonumber(lease))
-    redis.call('HSET', x, 'owner', owner:sub(2), 'until', at)
+    fields[#fields + 1], fields[#fields + 2] = 'until', at
   end
+  in_pieces('HSET', key_of(id), fields)
+  if key ~= '' then redis.call('HSET', root .. ':keys', key:sub(2), id) end
+  if parent ~= '' then redis.call('ZADD', root .. ':children:' .. parent:sub(2), 0, made .. id) end
+  if over ~= '' then redis.call('ZADD', root .. ':over', 0, over .. id) end
   redis.call('ZADD', root .. ':in:' .. list, 0, made .. id)
   requeue(id, nil, nil, kind, at)
-  return at and owner == ''
+  return at and lease == ''
 end
 
 local function tell(origin) redis.call('PUBLISH', root .. ':hints', origin) end
