@@ -1,7 +1,6 @@
-"""Connections that are opened when they are needed, and kept; none is used after a fork."""
+"""A pool of connections to a server: each wait has an end, and none is used after a fork."""
 
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,18 +11,17 @@ from active_workflow.errors import StoreUnavailable
 
 _inherited: list[object] = []
 """Connections of a parent process: closing one here would end the parent's."""
-_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 class CannotConnectError(StoreUnavailable):
     """No connection was made, so nothing was sent."""
 
 
-class Pooled(Protocol):
-    """A connection that a pool can keep.
+class Lent(Protocol):
+    """A connection as the pool sees it.
 
     Attributes:
-        until: When waiting on it ends, as ``time.monotonic`` tells it.
+        until: When waiting ends, as ``time.monotonic`` tells it.
     """
 
     until: float
@@ -35,7 +33,7 @@ class Pooled(Protocol):
 
     @property
     def in_order(self) -> bool:
-        """Whether it may be used for another call."""
+        """Whether it is open, and in no transaction."""
         ...
 
     def close(self) -> None:
@@ -43,7 +41,7 @@ class Pooled(Protocol):
         ...
 
 
-L = TypeVar("L", bound=Pooled)
+L = TypeVar("L", bound=Lent)
 
 
 class Pool(Generic[L]):
@@ -115,11 +113,3 @@ class Pool(Generic[L]):
         idle, self._idle = self._idle, []
         for link in idle:
             link.close()
-
-
-def pauses() -> Iterator[float]:
-    """Give how long to wait before each further try: longer and longer, never quite the same."""
-    number = 0
-    while True:
-        yield _PAUSES[min(number, len(_PAUSES) - 1)] * random.uniform(0.5, 1.5)
-        number += 1

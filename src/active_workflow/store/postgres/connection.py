@@ -71,7 +71,7 @@ class Link(psycopg.Connection[TupleRow]):
 
     @property
     def in_order(self) -> bool:
-        """Whether it may be used for another call."""
+        """Whether it is open, and in no transaction."""
         return not self.closed and self.pgconn.transaction_status == TransactionStatus.IDLE
 
     @property

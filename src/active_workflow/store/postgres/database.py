@@ -1,19 +1,18 @@
-"""The way to the server: every call has a deadline, and what can be tried again is."""
+"""The way to the server: how a connection is made and set."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from active_workflow.errors import ConfigurationError, StoreError, UnknownCommit
-from active_workflow.store.pool import CannotConnectError, Pool, pauses
+from active_workflow.errors import ConfigurationError
+from active_workflow.store.calls import Calls, Failure
+from active_workflow.store.pool import CannotConnectError
 from active_workflow.store.postgres.connection import Link
-from active_workflow.store.postgres.failures import CONFLICTS, first_line, is_lost, translate
-
-T = TypeVar("T")
+from active_workflow.store.postgres.failures import first_line, read_failure, translate
 
 _SETTINGS = {
     "enable_seqscan": "off",
@@ -53,8 +52,8 @@ class Options:
     timeout: float = 10.0
 
 
-class Database:
-    """The connections of one store, and how calls on them are tried, repeated and given up.
+class Database(Calls[Link]):
+    """The connections of one store.
 
     Args:
         conninfo: A URL or connection string, as libpq takes them.
@@ -70,11 +69,13 @@ class Database:
         self.options = options
         self.where = _shown(self._parameters)
         self._on_connect = on_connect
-        self._was_there = False
-        self._pool = Pool(self.connect, options.pool_size)
-        self._reserved = Pool(self.connect, 1)
+        super().__init__(options.pool_size, options.timeout, (psycopg.Error, UnicodeEncodeError))
 
-    def connect(self, until: float) -> Link:
+    def read_error(self, error: Exception) -> Failure:
+        """Tell what an error of the driver means."""
+        return read_failure(error, self.where)
+
+    def open_link(self, until: float) -> Link:
         """Open a connection that commits each statement by itself."""
         left = until - time.monotonic()
         parameters = {**_KEEPALIVE, **self._parameters}
@@ -92,56 +93,8 @@ class Database:
         if threshold is None:
             local = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
             link.ahead = f"SELECT {local};".encode()
-        self._was_there = True
         self._on_connect()
         return link
-
-    def call(
-        self,
-        act: Callable[[Link], T],
-        *,
-        rows: int = 0,
-        once: bool = False,
-        adds: bool = False,
-        reserved: bool = False,
-    ) -> T:
-        """Do something on a connection, and again where that is safe, until the deadline.
-
-        Args:
-            act: What to do: one statement, or a transaction of its own.
-            rows: How many rows it writes; each gives a little more time.
-            once: Whether doing it twice is not the same as once: if the connection breaks under way, it is
-                not done again.
-            adds: Whether it matters to the caller if it happened, should the connection have broken.
-            reserved: Whether to use the connection that is kept free for leases.
-
-        Raises:
-            StoreUnavailable: The server could not be reached, or is busy.
-            UnknownCommit: It may have happened or not.
-            DataRejected: The data itself was refused.
-            SchemaError: The tables aren't there, or are others.
-        """
-        until = time.monotonic() + self.options.timeout + rows / 1000
-        pool = self._reserved if reserved else self._pool
-        lost = False  # whether something was sent, and nobody knows what became of it
-        for pause in pauses():
-            try:
-                with pool.lend(until) as link:
-                    return act(link)
-            except CannotConnectError as error:
-                failure: StoreError = error
-                again = self._was_there
-            except (psycopg.Error, UnicodeEncodeError) as error:
-                failure = translate(error, self.where)
-                failure.__cause__ = error
-                lost = lost or is_lost(error)
-                again = isinstance(error, CONFLICTS) or (is_lost(error) and not once)
-            if not again or time.monotonic() + pause > until:
-                if lost and (once or adds):
-                    raise UnknownCommit(f"{failure} during a commit: read again") from failure
-                raise failure
-            time.sleep(pause)
-        raise AssertionError("the pauses have no end")
 
     def migrate(self, act: Callable[[Link], None]) -> None:
         """Do something that may take its time, such as changing tables, on a connection of its own."""
@@ -154,11 +107,6 @@ class Database:
             raise translate(error, self.where) from error
         finally:
             link.close()
-
-    def close(self) -> None:
-        """Close what is open; the next call opens it anew."""
-        self._pool.close()
-        self._reserved.close()
 
 
 def _shown(parameters: dict[str, Any]) -> str:

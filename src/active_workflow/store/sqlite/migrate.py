@@ -2,11 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator
-from functools import cache
-from importlib import resources
 
 from active_workflow.errors import SchemaError
-from active_workflow.store.statements import without_comments
+from active_workflow.store.statements import numbered, without_comments
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS aw_migrations (
@@ -17,17 +15,9 @@ CREATE TABLE IF NOT EXISTS aw_migrations (
 """
 
 
-@cache
 def migrations() -> tuple[tuple[int, str, str], ...]:
     """Give all migrations of this version, in order: number, name, SQL."""
-    folder = resources.files("active_workflow.store.sqlite") / "migrations"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
-    )
-    return tuple(
-        (int(file.name.partition("_")[0]), file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
-        for file in files
-    )
+    return numbered("active_workflow.store.sqlite")
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
