@@ -8,8 +8,8 @@ from active_workflow.store import open_store
 from active_workflow.store.postgres import migrate as migrating
 from active_workflow.store.postgres.store import PostgresStore
 from active_workflow.testing.store_contract.races import at_once
-from tests.store.help import claim, insert
 from tests.store.postgres_help import sql
+from tests.store.server_help import claim, insert
 
 pytestmark = pytest.mark.services
 

@@ -11,8 +11,8 @@ from active_workflow.store.redis.store import RedisStore
 from active_workflow.store.redis.url import open_redis
 from active_workflow.testing.store_contract.builders import ended, execution, make_plan
 from tests.servers.redis import RedisServer
-from tests.store.help import HOUR
 from tests.store.redis_help import calls
+from tests.store.server_help import HOUR
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
 

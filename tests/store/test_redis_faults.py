@@ -28,8 +28,8 @@ from active_workflow.testing.store_contract.builders import (
 from active_workflow.testing.store_contract.races import at_once
 from tests.servers.proxy import FaultProxy
 from tests.servers.redis import RedisServer
-from tests.store.help import HOUR, claim, insert, signal_once, until
 from tests.store.redis_help import end_all, through
+from tests.store.server_help import HOUR, claim, insert, signal_once, until
 
 ENDS = [state for state in State if state.terminal]
 pytestmark = [pytest.mark.services, pytest.mark.slow]

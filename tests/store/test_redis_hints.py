@@ -14,8 +14,8 @@ from active_workflow.store.redis.url import open_redis
 from active_workflow.testing.store_contract.builders import completed, outside, owned, signalled, started
 from tests.servers.proxy import FaultProxy
 from tests.servers.redis import RedisServer
-from tests.store.help import claim, insert, until
 from tests.store.redis_help import through
+from tests.store.server_help import claim, insert, until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 

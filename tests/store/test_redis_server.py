@@ -15,7 +15,7 @@ from active_workflow.store.redis.store import RedisStore
 from active_workflow.store.redis.url import open_redis
 from active_workflow.testing.store_contract.builders import ended, outside, signalled
 from tests.servers.redis import RedisServer
-from tests.store.help import HOUR, claim, insert
+from tests.store.server_help import HOUR, claim, insert
 
 pytestmark = pytest.mark.services
 

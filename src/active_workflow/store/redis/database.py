@@ -1,4 +1,4 @@
-"""The way to the server: every call has a deadline, and what can be tried again is."""
+"""The way to the server: how a connection is made, how scripts run on it, and where a cluster sends them."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from redis.exceptions import MovedError, RedisError
 
-from active_workflow.errors import DataRejected, StoreError, UnknownCommit
-from active_workflow.store.pool import CannotConnectError, Pool, pauses
+from active_workflow.store.calls import Calls, Failure
+from active_workflow.store.pool import CannotConnectError
 from active_workflow.store.redis.connection import Address, Link, Word
-from active_workflow.store.redis.failures import first_line, is_elsewhere, is_lost, translate
+from active_workflow.store.redis.failures import first_line, is_elsewhere, is_lost, read_failure
 from active_workflow.store.redis.scripts import FORMAT, SCRIPTS
 
 T = TypeVar("T")
@@ -33,8 +33,8 @@ class Options:
     allow_no_aof: bool = False
 
 
-class Database:
-    """The connections of one store, and how calls on them are tried, repeated and given up.
+class Database(Calls[Link]):
+    """The connections of one store.
 
     Args:
         address: The server, or any of a cluster's.
@@ -49,11 +49,13 @@ class Database:
         self.options = options
         self._moved_to: Address | None = None
         self._on_connect = on_connect
-        self._was_there = False
-        self._pool = Pool(self.connect, options.pool_size)
-        self._reserved = Pool(self.connect, 1)
+        super().__init__(options.pool_size, options.timeout, (RedisError, OSError, UnicodeEncodeError))
 
-    def connect(self, until: float) -> Link:
+    def read_error(self, error: Exception) -> Failure:
+        """Tell what an error of the driver means."""
+        return read_failure(error, self.where)
+
+    def open_link(self, until: float) -> Link:
         """Open a connection."""
         left = max(min(until - time.monotonic(), self.options.timeout), 0.1)
         address = self._moved_to or self.where
@@ -65,7 +67,6 @@ class Database:
                 told = f"{address}: {first_line(error)}: is the server up?"
                 raise CannotConnectError(told) from error
             raise
-        self._was_there = True
         self._on_connect()
         return link
 
@@ -78,83 +79,32 @@ class Database:
         adds: bool = False,
         reserved: bool = False,
     ) -> Any:
-        """Run a script, and again where that is safe, until the deadline; give its answer.
-
-        Args:
-            name: Which script.
-            arguments: What it takes.
-            rows: How many rows it touches; each gives a little more time.
-            once: Whether doing it twice is not the same as once: if the connection breaks under way, it is
-                not done again.
-            adds: Whether it matters to the caller if it happened, should the connection have broken.
-            reserved: Whether to use the connection that is kept free for leases.
-
-        Raises:
-            StoreUnavailable: The server could not be reached, or is busy.
-            UnknownCommit: It may have happened or not.
-            SchemaError: The store isn't there, or is of another format.
-        """
+        """Run a script and give its answer; ``Calls.call`` tells what becomes of failures."""
         script = SCRIPTS[name]
-        return self.call(
+        return self.ask(
             lambda link: link.run(script, FORMAT, *arguments),
             rows=rows,
             once=once,
-            adds=once or adds,
+            adds=adds,
             reserved=reserved,
         )
 
-    def call(
-        self,
-        act: Callable[[Link], T],
-        *,
-        rows: int = 0,
-        once: bool = False,
-        adds: bool = False,
-        reserved: bool = False,
-    ) -> T:
-        """Do something on a connection, as ``run`` does."""
-        until = time.monotonic() + self.options.timeout + rows / 1000
-        pool = self._reserved if reserved else self._pool
-        lost = False  # whether something was sent, and nobody knows what became of it
-        for pause in pauses():
+    def ask(self, act: Callable[[Link], T], **how: Any) -> T:
+        """Do something on a connection. A server that can't do it now is left: another may have its place."""
+
+        def leave_if_elsewhere(link: Link) -> T:
             try:
-                with pool.lend(until) as link:
-                    return _act(act, link)
-            except CannotConnectError as error:
-                failure: StoreError = error
-                again = self._was_there
-            except UnicodeEncodeError as error:
-                raise DataRejected(f"{error}: the same data will never be taken") from error
-            except (RedisError, OSError) as error:
-                failure = translate(error, self.where)
-                failure.__cause__ = error
-                self._follow(error)
-                lost = lost or is_lost(error)
-                again = is_elsewhere(error) or (is_lost(error) and not once)
-            if not again or time.monotonic() + pause > until:
-                if lost and adds:
-                    raise UnknownCommit(f"{failure} during a commit: read again") from failure
-                raise failure
-            time.sleep(pause)
-        raise AssertionError("the pauses have no end")
+                return act(link)
+            except RedisError as error:
+                if is_elsewhere(error):
+                    link.close()
+                if isinstance(error, MovedError):
+                    self._follow(error)
+                raise
 
-    def _follow(self, error: Exception) -> None:
+        return self.call(leave_if_elsewhere, **how)
+
+    def _follow(self, error: MovedError) -> None:
         """Go where a cluster says the store's slot is."""
-        if isinstance(error, MovedError):
-            self._moved_to = replace(self.where, host=error.host or self.where.host, port=error.port)
-            self.close()
-
-    def close(self) -> None:
-        """Close what is open; the next call opens it anew."""
-        self._pool.close()
-        self._reserved.close()
-
-
-def _act(act: Callable[[Link], T], link: Link) -> T:
-    """Do something; a server that can't do it now is left, for another may have taken its place."""
-    try:
-        return act(link)
-    except RedisError as error:
-        if is_elsewhere(error):
-            link.close()
-        raise
+        self._moved_to = replace(self.where, host=error.host or self.where.host, port=error.port)
+        self.close()

@@ -4,10 +4,9 @@ import re
 
 from redis import exceptions
 
-from active_workflow.errors import SchemaError, StoreError, StoreUnavailable
+from active_workflow.errors import DataRejected, SchemaError, StoreError, StoreUnavailable
+from active_workflow.store.calls import Failure
 from active_workflow.store.redis.scripts import FORMAT
-
-Error = exceptions.RedisError | OSError
 
 _CODES: dict[type[Exception], str] = {
     exceptions.BusyLoadingError: "LOADING",
@@ -69,8 +68,15 @@ def is_lost(error: Exception) -> bool:
     return isinstance(error, exceptions.TimeoutError | exceptions.InvalidResponse | OSError)
 
 
+def read_failure(error: Exception, where: object) -> Failure:
+    """Tell what an error of the driver means."""
+    return Failure(translate(error, where), lost=is_lost(error), conflict=is_elsewhere(error))
+
+
 def translate(error: Exception, where: object) -> StoreError:
     """Give the store's own error for an error of the driver."""
+    if isinstance(error, UnicodeEncodeError):
+        return DataRejected(f"{where}: half of a surrogate pair is no text: {error}")
     told, code = f"{where}: {first_line(error)}", code_of(error)
     if is_lost(error):
         return StoreUnavailable(f"{told}: the connection was lost")

@@ -17,13 +17,13 @@ def check_server(database: Database) -> None:
         ConfigurationError: The server may drop data, or keeps too little on disk.
         SchemaError: A later version of the library made the store.
     """
-    told = database.call(
+    told = database.ask(
         lambda link: b"\n".join(link.command("INFO", what) for what in ("memory", "persistence"))
     )
     reason = why_not(_read(told.decode()), database.options)
     if reason is not None:
         raise ConfigurationError(f"{database.where}: {reason}")
-    found = database.call(lambda link: link.run(SCRIPTS["prepare"], FORMAT)).decode()
+    found = database.ask(lambda link: link.run(SCRIPTS["prepare"], FORMAT)).decode()
     if found != str(FORMAT):
         raise newer_format(found, database.where)
 

@@ -6,29 +6,17 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from active_workflow.errors import ConfigurationError
 from active_workflow.store.base import Clock
+from active_workflow.store.options import read_option
 from active_workflow.store.redis.connection import Address
 from active_workflow.store.redis.database import Options
 from active_workflow.store.redis.store import RedisStore
 
 _ESCAPES = "in user and password write % as %25, @ as %40, / as %2F, : as %3A, ? as %3F, # as %23, [ as %5B"
-_YES, _NO = {"true", "yes", "1"}, {"false", "no", "0"}
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in _YES | _NO:
-        raise ValueError(text)
-    return text.lower() in _YES
-
-
-_OPTIONS: Mapping[str, tuple[Callable[[str], Any], str]] = {
-    "pool_size": (int, "a number, 1 or more"),
-    "timeout": (float, "seconds, 0.1 or more"),
-    "allow_eviction": (_flag, "true or false"),
-    "allow_no_aof": (_flag, "true or false"),
-}
+_NUMBERS: Mapping[str, Callable[[str], Any]] = {"pool_size": int, "timeout": float}
 _LOWEST = {"pool_size": 1, "timeout": 0.1}
+_FLAGS = {"allow_eviction", "allow_no_aof"}
 _TLS = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
-_KNOWN = sorted({"prefix", *_OPTIONS, *_TLS})
+_KNOWN = sorted({"prefix", *_NUMBERS, *_FLAGS, *_TLS})
 
 
 def open_redis(url: str, clock: Clock | None = None) -> RedisStore:
@@ -78,16 +66,15 @@ def _options(query: str) -> dict[str, Any]:
         name, _, text = map(unquote, option.partition("="))
         if name not in _KNOWN:
             raise ConfigurationError(f"the store's URL has an unknown option {name!r}: {', '.join(_KNOWN)}")
-        found[name] = _read(name, text) if name in _OPTIONS else text
+        found[name] = _read(name, text)
     return found
 
 
 def _read(name: str, text: str) -> Any:
-    read, wanted = _OPTIONS[name]
-    try:
-        value = read(text)
-    except ValueError:
-        value = None
-    if value is None or (name in _LOWEST and not value >= _LOWEST[name]):
-        raise ConfigurationError(f"the option {name}={text} of the store's URL can't be used: write {wanted}")
-    return value
+    if name in _NUMBERS:
+        return read_option(name, text, _NUMBERS, _LOWEST)
+    if name not in _FLAGS:
+        return text
+    if text not in {"true", "false"}:
+        raise ConfigurationError(f"the option {name}={text} of the store's URL can't be used: true or false")
+    return text == "true"

@@ -1,4 +1,4 @@
-"""What the tests of stores on servers share."""
+"""What the tests of all stores with a server share."""
 
 import time
 from collections.abc import Callable
