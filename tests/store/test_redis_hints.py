@@ -74,6 +74,15 @@ def test_who_is_told_what(told: Told, store: RedisStore, second: RedisStore) -> 
     assert told.hears(lambda: second.release([Lease("x1", x2.token)], {"x1": 0}), 5)
 
 
+def test_words_that_come_together_are_all_heard(
+    told: Told, store: RedisStore, redis_server: RedisServer
+) -> None:
+    with redis_server.client() as client, client.pipeline(transaction=True) as together:
+        together.publish("{aw}:hints", store._origin)
+        together.publish("{aw}:hints", "somebody")
+        assert told.hears(together.execute, 5)
+
+
 def test_a_listener_whose_connection_ends_listens_again(
     told: Told, second: RedisStore, redis_server: RedisServer
 ) -> None:

@@ -116,6 +116,12 @@ class Link:
             self._poll.register(self.fileno(), select.POLLIN)
         return not self._poll.poll(0)
 
+    @property
+    def has_word(self) -> bool:
+        """Whether there is something to read, be it on the socket or read from it together with the last."""
+        found: bool = self._connection.can_read(0)
+        return found
+
     def close(self) -> None:
         """Close it."""
         self._connection.disconnect()

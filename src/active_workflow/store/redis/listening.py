@@ -87,9 +87,9 @@ class Listener:
         heard = time.monotonic()
         while not self._stopped:
             until = heard + PING_EVERY if asked is None else asked + PATIENCE
-            if link.is_quiet:
+            if not link.has_word:
                 _wait_for([link.fileno(), self._wakes.fileno()], max(until - time.monotonic(), 0))
-            if not link.is_quiet:
+            if link.has_word:
                 link.until = time.monotonic() + PATIENCE
                 word = link.read()
                 heard, asked = time.monotonic(), None
