@@ -7,13 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 import active_workflow as aw
-from active_workflow.errors import ConfigurationError, SchemaError
+from active_workflow.errors import ConfigurationError, CorruptRow, SchemaError
 from active_workflow.store.base import ClaimRequest, Lease
+from active_workflow.store.codec import FORMAT
+from active_workflow.store.redis import packing
 from active_workflow.store.redis.database import Options
 from active_workflow.store.redis.server import why_not
 from active_workflow.store.redis.store import RedisStore
 from active_workflow.store.redis.url import open_redis
-from active_workflow.testing.store_contract.builders import ended, outside, signalled
+from active_workflow.testing.store_contract.builders import ended, make_plan, outside, signalled
 from tests.servers.redis import RedisServer
 from tests.store.server_help import HOUR, claim, insert
 
@@ -154,6 +156,18 @@ def test_no_number_is_rounded(store: RedisStore) -> None:
     [it] = store.load(["x1"])
     store.release([Lease("x1", it.token)], {"x1": late})
     assert store.claim(ClaimRequest("w1", 0, HOUR)).next_due == late
+
+
+def test_rows_of_a_later_format_are_left_alone(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.prepare()
+    with monkeypatch.context() as later:
+        later.setattr(packing, "FORMAT", FORMAT + 1)
+        insert(store, "x1", plan=make_plan("Refund"))
+    insert(store, "x2")
+    assert [it.id for it in claim(store)] == ["x2"]
+    assert store.lease_of("x1") is None
+    with pytest.raises(CorruptRow, match="later version"):
+        store.load(["x1"])
 
 
 def test_nothing_is_left_of_what_was_pruned(store: RedisStore, redis_server: RedisServer) -> None:
