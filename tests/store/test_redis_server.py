@@ -7,15 +7,27 @@ from collections.abc import Iterator
 import pytest
 
 import active_workflow as aw
+from active_workflow.core.plan import Plan, StepPlan
+from active_workflow.core.plan_data import sealed
 from active_workflow.errors import ConfigurationError, CorruptRow, SchemaError
-from active_workflow.store.base import ClaimRequest, Lease
+from active_workflow.store.base import ClaimRequest, Holder, Lease, NewExecution
 from active_workflow.store.codec import FORMAT
+from active_workflow.store.keys import Held
 from active_workflow.store.redis import packing
 from active_workflow.store.redis.database import Options
 from active_workflow.store.redis.server import why_not
 from active_workflow.store.redis.store import RedisStore
 from active_workflow.store.redis.url import open_redis
-from active_workflow.testing.store_contract.builders import ended, make_plan, outside, signalled
+from active_workflow.testing.store_contract.builders import (
+    completed,
+    ended,
+    execution,
+    make_plan,
+    outside,
+    owned,
+    signalled,
+    started,
+)
 from tests.servers.redis import RedisServer
 from tests.store.server_help import HOUR, claim, insert
 
@@ -156,6 +168,37 @@ def test_no_number_is_rounded(store: RedisStore) -> None:
     [it] = store.load(["x1"])
     store.release([Lease("x1", it.token)], {"x1": late})
     assert store.claim(ClaimRequest("w1", 0, HOUR)).next_due == late
+
+
+def test_one_that_moves_to_another_queue_is_on_that_alone(store: RedisStore) -> None:
+    steps = (StepPlan("pack", queue="a"), StepPlan("ship", after=("pack",), queue="b"))
+    store.prepare()
+    insert(store, "x1", plan=sealed(Plan("Moving", steps)))
+    [it] = store.claim(ClaimRequest("w1", 9, HOUR, queues=["a"])).executions
+    store.commit([owned(it, completed(started(it, "pack"), "pack"), release=True, due_at=0)])
+    assert store.claim(ClaimRequest("w1", 9, HOUR, queues=["a"])).next_due is None
+    assert store.claim(ClaimRequest("w1", 9, HOUR, queues=["a"])).executions == []
+    assert [it.id for it in store.claim(ClaimRequest("w1", 9, HOUR, queues=["b"])).executions] == ["x1"]
+
+
+def test_of_those_due_at_once_the_lower_id_comes_first(store: RedisStore) -> None:
+    store.prepare()
+    ids = ["b", "a", "é", "B", "aa", "_", "9"]
+    for number, id in enumerate(ids):
+        insert(store, id, plan=make_plan(queue=str(number % 3)))
+    assert [it.id for it in claim(store, limit=6)] == sorted(ids)[:6]
+
+
+def test_a_key_goes_to_nobody_whose_view_of_its_holder_is_old(store: RedisStore) -> None:
+    store.prepare()
+    insert(store, "x1", key="k")
+    [it] = store.load(["x1"])
+    late = NewExecution(execution("x2", key="k"), key_reuse="failed")
+    found = store._inserter._try(
+        [late], packing.packed(["x2", ""]), packing.packed(["k", "x1", "failed"]), ""
+    )
+    assert found == (set(), {"k": Held(Holder("x1", it.plan.workflow, it.input_hash), "pending")})
+    assert store.states(["x2"]) == {}
 
 
 def test_rows_of_a_later_format_are_left_alone(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
