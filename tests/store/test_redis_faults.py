@@ -131,22 +131,38 @@ def test_a_server_that_is_killed_again_and_again(durable_server: RedisServer) ->
     store.close()
 
 
-class Five(aw.Workflow):
-    one = aw.task(lambda ctx: ctx.n, no_undo="nothing is done")
-    two = aw.task(lambda ctx: ctx.n + 1, no_undo="nothing is done")
-    three = aw.task(lambda ctx: ctx.n + 2, no_undo="nothing is done")
+def plus(number: int):
+    def step(ctx):
+        time.sleep(0.005)  # so that the server dies under way
+        return ctx.n + number
+
+    return step
+
+
+class Three(aw.Workflow):
+    one = aw.task(plus(1), no_undo="nothing is done")
+    two = aw.task(plus(2), no_undo="nothing is done")
+    three = aw.task(plus(3), no_undo="nothing is done")
 
 
 def test_workflows_go_on_over_kills_of_the_server(durable_server: RedisServer) -> None:
+    def completed_flows() -> int:
+        with durable_server.client() as client:
+            number: int = client.zcard("{aw}:in:completed")
+        return number
+
     with aw.Engine(durable_server.url(), poll_interval="50ms", lease="2s", concurrency=4) as engine:
-        flows = engine.start_many(Five, [{"n": n} for n in range(400)])
-        for _ in range(4):
+        flows = engine.start_many(Three, [{"n": n} for n in range(400)])
+        for kill in range(4):
+            until(lambda kill=kill: completed_flows() > 60 * kill)
             durable_server.kill()
             durable_server.start()
+            assert completed_flows() < 400
         for n, flow in enumerate(flows):
-            assert flow.wait("60s", check=True).steps["three"].result == n + 2
+            steps = flow.wait("60s", check=True).steps
+            assert [step.result for step in steps.values()] == [n + 1, n + 2, n + 3]
+        assert completed_flows() == 400
         with durable_server.client() as client:
-            assert client.zcard("{aw}:in:completed") == len(flows)
             assert client.zcard("{aw}:in:live") == 0
 
 
