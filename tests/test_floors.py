@@ -21,6 +21,7 @@ THIRD_PARTY_HOMES = {
     "psycopg": "store/postgres",
     "psycopg_pool": "store/postgres",
     "pymysql": "store/mysql",
+    "redis": "store/redis",
     "pytest": "testing",
     "hypothesis": "testing/store_contract/model",
     "sqlalchemy": "store/joining/with_sqlalchemy",

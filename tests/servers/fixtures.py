@@ -9,6 +9,7 @@ import pytest
 from tests.servers.mariadb import MariaDBServer, MissingMariaDBError
 from tests.servers.postgres import MissingPostgresError, PostgresServer
 from tests.servers.proxy import FaultProxy
+from tests.servers.redis import MissingRedisError, RedisServer
 from tests.services import missing
 
 OLDEST = 15
@@ -98,6 +99,22 @@ def mariadb_server() -> Iterator[MariaDBServer]:
         server.remove()
 
 
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A private Redis for the whole run; a test that stops it has to start it again."""
+    if find_spec("redis") is None:
+        missing("Redis", "redis isn't installed: pip install 'active-workflow[redis]'")
+    try:
+        server = RedisServer()
+    except MissingRedisError as error:
+        missing("Redis", str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture
 def mysql_url(mariadb_server: MariaDBServer) -> str:
     """The URL of an empty database."""
@@ -119,5 +136,19 @@ def prepared_mysql_url(mysql_url: str) -> str:
 def mariadb_proxy(mariadb_server: MariaDBServer) -> Iterator[FaultProxy]:
     """A proxy before the server, which breaks connections."""
     proxy = FaultProxy(mariadb_server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of an empty database."""
+    return redis_server.empty_database()
+
+
+@pytest.fixture
+def redis_proxy(redis_server: RedisServer) -> Iterator[FaultProxy]:
+    """A proxy before the server, which breaks connections."""
+    proxy = FaultProxy(redis_server.port)
     yield proxy
     proxy.close()

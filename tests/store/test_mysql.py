@@ -3,7 +3,7 @@ from contextlib import closing
 import pytest
 
 from active_workflow.store import open_store
-from active_workflow.store.base import Store
+from active_workflow.store.base import Clock, Store
 from active_workflow.testing.store_contract import StoreContract
 from tests.servers.mariadb import MariaDBServer
 
@@ -21,6 +21,14 @@ class TestMySQLStore(StoreContract):
 
     def make_store(self) -> Store:
         return open_store(self.url)
+
+    def make_store_at(self, clock: Clock) -> Store:
+        store = open_store(self.url, clock)
+        store.prepare()
+        with closing(self.server.connect("test_one")) as connection, connection.cursor() as cursor:
+            for kind in ("executions", "steps", "signals", "keys"):
+                cursor.execute(f"DELETE FROM {self.table.replace('executions', kind)}")
+        return store
 
     def make_second(self, store: Store) -> Store:
         return open_store(self.url)

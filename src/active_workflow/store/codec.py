@@ -129,8 +129,8 @@ def read_execution(row: Row, steps: Iterable[Row], signals: Iterable[Row], plan:
 def corrupt(id: str, reason: str) -> CorruptRow:
     """Give the error for an execution whose rows can't be read."""
     return CorruptRow(
-        f"execution {id} can't be read back: {reason}. Restore its rows (aw_executions, aw_steps, "
-        f"aw_signals) from a backup, or delete them; all other executions go on"
+        f"execution {id} can't be read back: {reason}. Restore all that is stored of it from a backup, or "
+        f"delete that; all other executions go on"
     )
 
 

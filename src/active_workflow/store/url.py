@@ -8,12 +8,12 @@ from active_workflow.store.memory import MemoryStore
 from active_workflow.store.sqlite.store import SqliteStore
 
 _EXAMPLES = (
-    "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/db, mysql://user@host/db "
-    "or memory://"
+    "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/db, mysql://user@host/db, "
+    "redis://host/0 or memory://"
 )
 _POSTGRES = {"postgresql", "postgres"}
 _MYSQL = {"mysql", "mariadb"}
-_LATER = {"redis", "rediss"}
+_REDIS = {"redis", "rediss"}
 
 
 def open_store(url: str, clock: Clock | None = None) -> Store:
@@ -21,7 +21,7 @@ def open_store(url: str, clock: Clock | None = None) -> Store:
 
     Args:
         url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db``, ``postgresql://user@host:port/db``,
-            ``mysql://user:password@host:port/db`` or ``memory://``.
+            ``mysql://user:password@host:port/db``, ``redis://host:port/n`` or ``memory://``.
         clock: Gives the time in microseconds; the store's own unless given.
 
     Raises:
@@ -43,9 +43,11 @@ def open_store(url: str, clock: Clock | None = None) -> Store:
         from active_workflow.store.mysql.url import open_mysql  # noqa: PLC0415 - needs an extra
 
         return open_mysql(url, clock)
+    if scheme in _REDIS:
+        from active_workflow.store.redis.url import open_redis  # noqa: PLC0415 - needs an extra
+
+        return open_redis(url, clock)
     shown = f"the store {_harmless(url)!r}"
-    if scheme.partition("+")[0] in _LATER:
-        raise ConfigurationError(f"{shown}: {scheme} is not part of this version yet; use {_EXAMPLES}")
     raise ConfigurationError(f"{shown}: no store is called {scheme!r}; use {_EXAMPLES}")
 
 
