@@ -18,7 +18,7 @@ class TestRedisStore(StoreContract):
         return open_redis(self.url)
 
     def make_store_at(self, clock: Clock) -> Store:
-        with redis.Redis.from_url(self.url) as client:
+        with redis.Redis.from_url(self.url.partition("?")[0]) as client:
             client.flushdb()
         return open_redis(self.url, clock)
 

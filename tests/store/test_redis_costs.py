@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from active_workflow.core.snapshot import Block, BlockKind
 from active_workflow.store.base import ClaimRequest, NewExecution, Query
 from active_workflow.store.redis.store import RedisStore
 from active_workflow.store.redis.url import open_redis
@@ -22,6 +23,7 @@ NOW = 1_000_000
 NUMBERS = count()
 PLANS = [make_plan(), make_plan("Refund"), make_plan(queue="slow")]
 NOT_SERVED = make_plan(version=2)
+BLOCKED = Block(BlockKind.CODE, "no code here")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,8 @@ def insert_many(store: RedisStore, name: str, due_at: int | None, *, over: bool 
             execution(f"{name}{n}", created_at=n, plan=plan or PLANS[n % len(PLANS)])
             for n in range(first, first + BATCH)
         ]
+        if plan is NOT_SERVED:
+            made = [each.evolve(blocked=BLOCKED) for each in made]
         store.insert(
             [NewExecution(ended(each, n) if over else each, due_at=due_at) for n, each in enumerate(made)]
         )

@@ -68,12 +68,13 @@ def list_of(state: State) -> str:
     return _OF_TERMINAL.get(state, LIVE)
 
 
-def kind_of(plan: Plan, queue: str) -> str:
+def kind_of(plan: Plan, queue: str, state: str) -> str:
     """Give what claims choose by; kept with the plan."""
-    kinds: dict[str, str] = plan.__dict__.setdefault("_redis_kinds", {})
-    kind = kinds.get(queue)
+    kinds: dict[tuple[str, bool], str] = plan.__dict__.setdefault("_redis_kinds", {})
+    blocked = state == State.BLOCKED
+    kind = kinds.get((queue, blocked))
     if kind is None:
-        kind = kinds[queue] = write_ascii([FORMAT, plan.hash, plan.workflow, queue])
+        kind = kinds[queue, blocked] = write_ascii([FORMAT, plan.hash, plan.workflow, queue, int(blocked)])
     return kind
 
 
@@ -126,7 +127,7 @@ def change(item: Change) -> bytes:
     """Give a change as ``commit`` takes it."""
     after = item.after
     queue, state, *moved = moved_columns(after)
-    kind, revision, in_list = kind_of(after.plan, queue), str(after.revision), list_of(after.state)
+    kind, revision, in_list = kind_of(after.plan, queue, state), str(after.revision), list_of(after.state)
     children = [_new_item(child) for child in children_of(item)] if item.children else []
     told = bool(children) or after.completed_at is not None or after.state in _TELLING
     sets = ["revision", revision, "state", state, "kind", kind, "list", in_list, *_moved_fields(*moved)]
@@ -160,7 +161,7 @@ def _new_item(item: NewExecution) -> list[Packable]:
     execution = item.execution
     queue, state, *moved = moved_columns(execution)
     kind, made, in_list = (
-        kind_of(execution.plan, queue),
+        kind_of(execution.plan, queue, state),
         sortable(execution.created_at),
         list_of(execution.state),
     )

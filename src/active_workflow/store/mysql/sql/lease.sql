@@ -11,7 +11,7 @@ SELECT CONVERT(workflow USING utf8mb4), CONVERT(queue USING utf8mb4) FROM aw_kin
 -- that tells what is due, and when something will be.
 SELECT :number, claimable_at FROM aw_executions FORCE INDEX (aw_executions_due)
  WHERE workflow = :workflow AND queue = :queue AND claimable_at IS NOT NULL AND format <= :format
-   AND plan NOT IN :not_plans                                                             -- if not_plans
+   AND (state <> 'blocked' OR plan NOT IN :not_plans)                                     -- if not_plans
  ORDER BY claimable_at, id LIMIT 1;
 
 -- name: due_of_kind
@@ -19,7 +19,7 @@ SELECT :number, claimable_at FROM aw_executions FORCE INDEX (aw_executions_due)
 -- to these rows and no others, so no others are locked.
 SELECT claimable_at, CONVERT(id USING utf8mb4) FROM aw_executions FORCE INDEX (aw_executions_due)
  WHERE workflow = :workflow AND queue = :queue AND claimable_at <= :now AND format <= :format
-   AND plan NOT IN :not_plans                                                             -- if not_plans
+   AND (state <> 'blocked' OR plan NOT IN :not_plans)                                     -- if not_plans
  ORDER BY claimable_at, id LIMIT :limit FOR UPDATE SKIP LOCKED;
 
 -- name: take

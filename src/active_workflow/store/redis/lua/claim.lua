@@ -14,8 +14,8 @@ end
 local workflows, queues, not_plans = set_of(filter.workflows), set_of(filter.queues), set_of(filter.not_plans)
 
 local function is_served(kind)
-  local format, plan, workflow, queue = unpack(cjson.decode(kind))
-  return format <= filter.format and not (not_plans and not_plans[plan])
+  local format, plan, workflow, queue, blocked = unpack(cjson.decode(kind))
+  return format <= filter.format and not (blocked == 1 and not_plans and not_plans[plan])
     and (not workflows or workflows[workflow]) and (not queues or queues[queue])
 end
 

@@ -16,7 +16,7 @@
 -- `aw` is the store's prefix. In braces it is the hash tag: in a cluster all keys are in one slot. Each script
 -- declares the first key and makes the other names from it.
 --
--- A kind is what a claim chooses by: a JSON list of row format, plan, workflow and queue. So a claim reads what
+-- A kind is what a claim chooses by: a JSON list of row format, plan, workflow, queue and 1 if it is blocked. So a claim reads what
 -- it may take and nothing else, however much waits, is over, or is there for others.
 --
 -- <made> and <ended> are instants as 20 digits, moved by 2^63: as bytes they sort as the numbers do, and no
