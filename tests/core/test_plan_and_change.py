@@ -39,6 +39,8 @@ def test_what_a_plan_knows_of_its_graph() -> None:
     assert (made.chained, chain("a", "b").chained, made.pivot, made.detaches) == (False, True, None, False)
     assert not made.by_name["a"].starts_alone
     assert call("x", verifies=True).starts_alone
+    assert not made.transactional
+    assert plan(call("x", transactional=True)).transactional
 
 
 @pytest.mark.parametrize(
