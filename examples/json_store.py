@@ -285,7 +285,7 @@ def _is_wanted(row: Row, request: base.ClaimRequest) -> bool:
         row["format"] <= FORMAT
         and (request.workflows is None or row["workflow"] in request.workflows)
         and (request.queues is None or row["queue"] in request.queues)
-        and row["plan"] not in request.not_plans
+        and (row["state"] != State.BLOCKED or row["plan"] not in request.not_plans)
     )
 
 
