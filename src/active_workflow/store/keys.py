@@ -1,7 +1,8 @@
 """Who gets an idempotency key: one decision for all stores."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from active_workflow.core.states import State
 from active_workflow.errors import DataRejected
@@ -15,6 +16,13 @@ class Held:
 
     holder: Holder
     state: str
+
+
+def held_by(rows: Iterable[Sequence[Any]]) -> dict[str, Held]:
+    """Give the holders of keys from rows of key, id, workflow, input hash and state."""
+    return {
+        key: Held(Holder(id, workflow, input_hash), state) for key, id, workflow, input_hash, state in rows
+    }
 
 
 def check_keys(new: Sequence[NewExecution]) -> None:

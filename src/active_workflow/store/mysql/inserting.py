@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pymysql  # type: ignore[import-untyped]
 
 from active_workflow.core.plan import Plan
-from active_workflow.store.base import Holder, Inserted, NewExecution
-from active_workflow.store.keys import Held, settle_keys
+from active_workflow.store.base import Inserted, NewExecution
+from active_workflow.store.keys import held_by, settle_keys
 from active_workflow.store.mysql.connection import Link
 from active_workflow.store.mysql.failures import DUPLICATE, code_of
 from active_workflow.store.mysql.rows import first_step_rows, listed, new_row, pieces, signal_row
@@ -80,10 +80,7 @@ class Inserter:
             self._say("holders", keys=Listed(keys)),
             self._say("existing_ids", ids=listed(item.execution.id for item in new)),
         )
-        held = {
-            key: Held(Holder(id, workflow, input_hash), state)
-            for key, id, workflow, input_hash, state in holders.rows
-        }
+        held = held_by(holders.rows)
         answers, accepted = settle_keys(
             new, held, {id for (id,) in existing.rows}, skip_conflicts=skip_conflicts
         )

@@ -10,6 +10,7 @@ import hashlib
 import pymysql  # type: ignore[import-untyped]
 
 from active_workflow.errors import SchemaError, StoreUnavailable
+from active_workflow.store.generations import refuse_later
 from active_workflow.store.mysql.connection import Link
 from active_workflow.store.mysql.failures import ALREADY_DONE, NO_TABLE, code_of
 from active_workflow.store.mysql.statement import Listed, Statement, Statements
@@ -74,11 +75,7 @@ def _version(link: Link, say: Statements, where: str, newest: int) -> int:
         if code_of(error) != NO_TABLE:
             raise
         return 0
-    if version > newest:
-        raise SchemaError(
-            f"{where} has tables of version {version}, made by a later active-workflow; this one knows "
-            f"{newest}: upgrade this process"
-        )
+    refuse_later(where, version, newest)
     found: int = version
     return found
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.errors import ConfigurationError
-from active_workflow.store.base import Holder, Inserted, NewExecution
+from active_workflow.store.base import Inserted, NewExecution
 from active_workflow.store.joining.caller import Joined
 from active_workflow.store.joining.script import Rows, Script, Statement, whole_or_nothing
 from active_workflow.store.jsontext import write_ascii
-from active_workflow.store.keys import Held, settle_keys
+from active_workflow.store.keys import Held, held_by, settle_keys
 from active_workflow.store.one_shape import sorted_out
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres import loading
@@ -136,10 +136,7 @@ class PostgresScripts:
             if keys
             else ()
         )
-        held = {
-            key: Held(Holder(id, workflow, input_hash), state)
-            for key, id, workflow, input_hash, state in rows
-        }
+        held = held_by(rows)
         answers, accepted = settle_keys(new, held, (), skip_conflicts=skip_conflicts)
         yield from self._take_keys(accepted, held)
         texts = [new_text(item, takes_key=False) for item in accepted]

@@ -9,6 +9,7 @@ import time
 from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, UndefinedTable, UniqueViolation
 
 from active_workflow.errors import SchemaError
+from active_workflow.store.generations import refuse_earlier, refuse_later
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.names import Names
 from active_workflow.store.statements import numbered
@@ -56,9 +57,7 @@ def check_tables(link: Link, names: Names, where: str) -> None:
     """Raise SchemaError unless the tables are of this version; nothing is made or changed."""
     newest = migrations()[-1][0]
     version = _version(link, names, where, newest)
-    if version < newest:
-        has = f"tables of version {version}, this version needs {newest}" if version else "no tables of ours"
-        raise SchemaError(f"{where} has {has}: run `active-workflow migrate`")
+    refuse_earlier(where, version, newest)
 
 
 def _version(link: Link, names: Names, where: str, newest: int) -> int:
@@ -67,11 +66,7 @@ def _version(link: Link, names: Names, where: str, newest: int) -> int:
         ((version,),) = link.rows(names.put_into(_VERSION))
     except UndefinedTable:
         return 0
-    if version > newest:
-        raise SchemaError(
-            f"{where} has tables of version {version}, made by a later active-workflow; this one knows "
-            f"{newest}: upgrade this process"
-        )
+    refuse_later(where, version, newest)
     found: int = version
     return found
 

@@ -6,7 +6,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from active_workflow.errors import SchemaError, StoreError
+from active_workflow.errors import StoreError
+from active_workflow.store.generations import refuse_earlier, refuse_later
 from active_workflow.store.sqlite.connection import translated
 from active_workflow.store.statements import numbered, without_comments
 
@@ -55,9 +56,7 @@ def check_file(path: str) -> None:
     newest = migrations()[-1][0]
     with translated(path), closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
         version = _check(connection, path, newest)
-    if version < newest:
-        has = f"tables of version {version}, this version needs {newest}" if version else "no tables of ours"
-        raise SchemaError(f"{path} has {has}: run `active-workflow migrate`")
+    refuse_earlier(path, version, newest)
 
 
 def _check(connection: sqlite3.Connection, path: str, newest: int) -> int:
@@ -65,11 +64,7 @@ def _check(connection: sqlite3.Connection, path: str, newest: int) -> int:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'aw_migrations'").fetchone():
         return 0
     version: int = connection.execute("SELECT coalesce(max(version), 0) FROM aw_migrations").fetchone()[0]
-    if version > newest:
-        raise SchemaError(
-            f"{path} has tables of version {version}, made by a later active-workflow; this one knows "
-            f"{newest}: upgrade this process"
-        )
+    refuse_later(path, version, newest)
     return version
 
 
