@@ -69,6 +69,12 @@ class TestRedisStoreInACluster(TestRedisStore):
         self.nodes = cluster.empty()
         self.url = self.nodes[0].url() if cluster.slot_of("{aw}") >= cluster.HALF else self.nodes[1].url()
 
+    def make_store_at(self, clock: Clock) -> Store:
+        for node in self.nodes:
+            with node.client() as client:
+                client.flushdb()
+        return open_redis(self.url, clock)
+
     def break_row(self, store: Store, id: str) -> None:
         [serving] = [node for node in self.nodes if node.url() != self.url]
         with serving.client() as client:

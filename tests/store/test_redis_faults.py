@@ -139,7 +139,7 @@ def plus(number: int):
     return step
 
 
-class Three(aw.Workflow):
+class OverKills(aw.Workflow):
     one = aw.task(plus(1), no_undo="nothing is done")
     two = aw.task(plus(2), no_undo="nothing is done")
     three = aw.task(plus(3), no_undo="nothing is done")
@@ -152,7 +152,7 @@ def test_workflows_go_on_over_kills_of_the_server(durable_server: RedisServer) -
         return number
 
     with aw.Engine(durable_server.url(), poll_interval="50ms", lease="2s", concurrency=4) as engine:
-        flows = engine.start_many(Three, [{"n": n} for n in range(400)])
+        flows = engine.start_many(OverKills, [{"n": n} for n in range(400)])
         for kill in range(4):
             until(lambda kill=kill: completed_flows() > 60 * kill)
             durable_server.kill()
