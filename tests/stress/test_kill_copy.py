@@ -23,7 +23,8 @@ from tests.ledger import Ledger
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(aw.__file__).parents[1]
 BUSY = 120
-IDLE = 400
+IDLE = 800
+"""With the busy ones nearly twice as many batches as a killed copy gets to: some are left to the last."""
 KILLS = 16
 COPY = """
 import sys
