@@ -456,7 +456,7 @@ def test_no_statement_counts_after_that(hasty: aw.Engine, store_url: str, log: l
     if not store_url.startswith("sqlite"):
         pytest.skip("there it is rolled back when the step has returned")
     hasty.store.prepare()
-    orders = Orders(store_url)
+    orders, left = Orders(store_url), threading.Event()
 
     class Flow(aw.Workflow):
         @aw.step(transactional=True)
@@ -468,8 +468,11 @@ def test_no_statement_counts_after_that(hasty: aw.Engine, store_url: str, log: l
                 orders.put(self.ctx)
             except sqlite3.DatabaseError as error:
                 log.append(str(error))
+            finally:
+                left.set()
 
     failed = Flow.start().wait(timeout=15)
+    assert left.wait(20)  # the step is told at its next statement, which may come after the verdict
     assert (failed.state, failed.error.type) == ("failed", "TimeoutError")
     assert (orders.rows, log) == ([], ["not authorized"])
 
