@@ -1,7 +1,6 @@
 """The simulation finds bugs: each of these, put in on purpose, is found, most within a few dozen seeds."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ def the_fence_is_dropped(patch: Patch) -> None:
     def unfenced(self: Any, change: Any) -> Any:
         row = self._rows.get(change.id)
         if row is not None:
-            change = replace(change, after=change.after.evolve(token=row.execution.token))
+            change = change._replace(after=change.after.evolve(token=row.execution.token))
         return commit(self, change)
 
     patch.setattr(MemoryStore, "_commit", unfenced)
@@ -71,7 +70,7 @@ def refused_is_taken_for_applied(patch: Patch) -> None:
     committed = scheduler.Scheduler.committed
 
     def credulous(self: Any, changes: Any, answers: Any, now: int) -> Any:
-        return committed(self, changes, [replace(answer, verdict=Verdict.APPLIED) for answer in answers], now)
+        return committed(self, changes, [answer._replace(verdict=Verdict.APPLIED) for answer in answers], now)
 
     patch.setattr(scheduler.Scheduler, "committed", credulous)
 

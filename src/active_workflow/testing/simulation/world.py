@@ -61,13 +61,17 @@ class World:
     def __init__(self, seed: int, *, traced: bool = False) -> None:
         self.random = Random(seed)
         self.timeline = Timeline(START)
-        self.store = MemoryStore(clock=lambda: self.timeline.now)
+        self.store = MemoryStore(clock=self.time)
         self.ledger = Ledger()
         self.faults = Faults(self.random)
         self.quiet = False
         self.slots: tuple[int, ...] = (1, 2, 4)
         self.trace: list[tuple[int, str, tuple[object, ...]]] | None = [] if traced else None
         self.judge = Judge(self.ledger, self.timeline, self.log)
+
+    def time(self) -> int:
+        """Give the store's time."""
+        return self.timeline.now
 
     def log(self, text: str, *values: object) -> None:
         """Keep a line of the story, if there is to be one."""
