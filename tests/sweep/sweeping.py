@@ -17,7 +17,7 @@ from tests.sweep.verdict import judge
 
 MOST_ROUNDS = 20
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.sweep.sweeping", "sqlite3"])
+_forks.set_forkserver_preload(["tests.sweep.sweeping", "active_workflow.store.postgres.url"])
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class Sweep:
     Args:
         url: The store's.
         folder: For ledgers.
+
+    Attributes:
+        short: Whether processes are to die at some of the calls only.
     """
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -42,7 +45,7 @@ class Sweep:
         self._clock = VirtualClock()
         self._store = open_store(url, lambda: self._clock.micros)
         self._numbers = count(1)
-        self.runs = 0
+        self.short = False
 
     def calls(self, name: str) -> list[str]:
         """Give the store calls of a scenario in which nothing goes wrong."""
@@ -67,7 +70,6 @@ class Sweep:
 
     @contextmanager
     def _run(self) -> Iterator[tuple[str, Path]]:
-        self.runs += 1
         self._clock.advance("10d")
         number = next(self._numbers)
         ledger = self._folder / f"ledger-{number}"
