@@ -18,6 +18,7 @@ class Entry:
         end: How it ended: ``returned``, ``raised``, ``skipped``, ``unfit`` (returned what can't be
             recorded), ``stopped`` (cancelled), ``died`` (with its process); None while it runs.
         answer: What it returned.
+        ended: When it ended, as far as that is watched.
     """
 
     call: Call
@@ -26,6 +27,7 @@ class Entry:
     effect: bool = False
     end: str | None = None
     answer: object = None
+    ended: int | None = None
 
 
 Key = tuple[str, str]

@@ -158,7 +158,7 @@ class UserCode:
 
     def _end(self, host: Host, entry: Entry, how: str, event: Event) -> None:
         if entry.end is None:
-            entry.end = how
+            entry.end, entry.ended = how, self._world.timeline.now
             if how == "skipped":  # the attempt does not count, and its number may be used again
                 self._world.ledger.made.discard((entry.call.id, *entry.call.key))
             host.ended(entry, event)

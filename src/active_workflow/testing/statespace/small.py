@@ -303,6 +303,7 @@ class SmallWorld(World):
             event = Returned(call.step, call.attempt, undo=True)
             if not undo:
                 event = Returned(call.step, call.attempt, str(entry.answer), {call.step: str(entry.answer)})
+        entry.ended = self.time()
         worker.end(Report(call, event))
 
     def _tell(self, what: str, step: str = "") -> None:
