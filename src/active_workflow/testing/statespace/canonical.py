@@ -50,7 +50,7 @@ class Canonical:
 
     def __init__(self, row: Execution, now: int, tick: int, bases: frozenset[str]) -> None:
         self._row, self._now, self._tick, self._bases = row, now, tick, bases
-        self._horizon = 30 * tick
+        self._horizon = 4 * tick  # no limit that is counted from the past is longer
         self._seen: dict[int, int] = {}
         self._row_told = False
 

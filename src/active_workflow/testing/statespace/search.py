@@ -3,12 +3,10 @@
 import time
 from collections import deque
 from dataclasses import dataclass
-from random import Random
 
-from active_workflow.core.plan import Plan
 from active_workflow.testing.simulation.broken import Broken
 from active_workflow.testing.statespace.configurations import Configuration
-from active_workflow.testing.statespace.freezing import Freezer
+from active_workflow.testing.statespace.freezing import freeze, thaw
 from active_workflow.testing.statespace.small import Action, Pointless, SmallWorld
 
 
@@ -51,7 +49,6 @@ class Search:
     def __init__(self, configuration: Configuration, limit: int = 10**9) -> None:
         self._configuration = configuration
         self._limit = limit
-        self._freezer = Freezer((Plan, Random, Configuration))
         self._numbers: dict[bytes, int] = {}
         self._ways: list[tuple[int, Action]] = []
         self._depths: list[int] = []
@@ -68,7 +65,7 @@ class Search:
             self._meet(SmallWorld(self._configuration), -1, ())
             while self._open and len(self._numbers) < self._limit:
                 number, frozen = self._open.popleft()
-                for action in list(self._freezer.thaw(frozen).actions()):
+                for action in list(thaw(frozen).actions()):
                     self._try(number, frozen, action)
             finding = None if self._open else self._dead_end()
         except _Found as found:
@@ -79,7 +76,7 @@ class Search:
         )  # fmt: skip
 
     def _try(self, number: int, frozen: bytes, action: Action) -> None:
-        world: SmallWorld = self._freezer.thaw(frozen)
+        world: SmallWorld = thaw(frozen)
         try:
             world.do(action)
         except Pointless:
@@ -97,7 +94,7 @@ class Search:
             self._depths.append(0 if origin < 0 else self._depths[origin] + 1)
             self._settled.append(world.settled)
             self._comes_from.append([])
-            self._open.append((number, self._freezer.freeze(world)))
+            self._open.append((number, freeze(world)))
         if origin >= 0:
             self._comes_from[number].append(origin)
 
