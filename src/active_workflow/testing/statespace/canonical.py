@@ -7,13 +7,13 @@ the row's own.
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import cache
 from hashlib import blake2b
 from marshal import dumps
 from typing import Any
 
+from active_workflow.core.attempts import Run
 from active_workflow.core.plan import Plan
-from active_workflow.core.snapshot import Execution
+from active_workflow.core.snapshot import Execution, Step
 from active_workflow.engine.alarms import Alarms
 from active_workflow.engine.call import Call, CallKind
 from active_workflow.engine.pace import Pace
@@ -53,6 +53,7 @@ class Canonical:
         self._horizon = 4 * tick  # no limit that is counted from the past is longer
         self._seen: dict[int, int] = {}
         self._row_told = False
+        self._values: dict[int, Any] = {}
 
     def key(self, parts: object, *, row_told: bool = True) -> Key:
         """Give the key of a part of a state.
@@ -91,9 +92,14 @@ class Canonical:
         return tuple(sorted(items, key=repr) if len(items) > 1 else items)
 
     def _execution(self, x: Execution) -> Any:
-        if self._row_told and x == self._row:
-            return "the row"
-        return self._plain(x)
+        return "the row" if self._row_told and x == self._row else self._value(x)
+
+    def _value(self, value: Any) -> Any:
+        """Give a frozen value, worked out once however often it occurs."""
+        told = self._values.get(id(value))
+        if told is None:
+            told = self._values[id(value)] = self._plain(value)
+        return told
 
     def _call(self, call: Call) -> Any:
         """Give a call without the snapshot that it sees, of which only the age matters."""
@@ -155,6 +161,8 @@ _WAYS: Mapping[type, Callable[[Canonical, Any], Any]] = {
     int: Canonical._int,
     dict: Canonical._dict,
     Execution: Canonical._execution,
+    Step: Canonical._value,
+    Run: Canonical._value,
     Call: Canonical._call,
     Pace: Canonical._pace,
     Alarms: Canonical._alarms,
@@ -162,11 +170,13 @@ _WAYS: Mapping[type, Callable[[Canonical, Any], Any]] = {
 }
 
 
+_fields_of: dict[type, tuple[str, ...]] = {}
+
+
 def _fields(value: Any) -> tuple[str, ...]:
-    return _slots(type(value)) or tuple([name for name in sorted(vars(value)) if name not in TOLD_ONLY])
-
-
-@cache
-def _slots(kind: type) -> tuple[str, ...]:
-    names = (name for parent in kind.__mro__ for name in vars(parent).get("__slots__", ()))
-    return tuple(sorted(name for name in names if name not in TOLD_ONLY))
+    """Give the names of an object's fields that count; all objects of a class here have the same ones."""
+    kind = type(value)
+    if kind not in _fields_of:
+        slots = [name for parent in kind.__mro__ for name in vars(parent).get("__slots__", ())]
+        _fields_of[kind] = tuple(sorted(set(slots or vars(value)) - TOLD_ONLY))
+    return _fields_of[kind]
