@@ -74,6 +74,7 @@ class Callers:
 
     def send(self, id: str, event: Event, delay: int) -> None:
         """Deliver an event after a delay, as often as it takes."""
+        self._world.count("from outside", type(event).__name__)
         self._world.timeline.after(delay, lambda: self._deliver(id, event))
 
     def _deliver(self, id: str, event: Event) -> None:

@@ -45,6 +45,8 @@ class Process:
         self._code = code
         self._on_end = on_end
         self._skew = world.random.choice((0, 0, -30 * MILLISECOND, 30 * MILLISECOND))
+        if self._skew:
+            world.count("blow", "is skewed")
         self._slots = world.random.choice(world.slots)
         settings = WorkerSettings(name, LEASE, 2 * SECOND, self._slots, queues)
         self.scheduler = Scheduler(settings, self._serves, world.random.random)

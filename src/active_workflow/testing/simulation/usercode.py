@@ -88,6 +88,7 @@ class UserCode:
         temper = self._temper(call)
         duration = self._duration(call, temper)
         if temper == POISON or (not world.quiet and world.chance(self.deaths)):
+            world.count("blow", "is poisoned" if temper == POISON else "dies in a call")
             effect_at = world.random.randrange(duration + 1)
             if world.chance(0.5):
                 host.later(effect_at, lambda: self._take_effect(entry))
