@@ -63,7 +63,7 @@ def _check_run(record: Record, call: Call, ledger: Ledger, now: int) -> None:
     if plan.at_most_once and not plan.verifies:
         known = all(entry.end == "raised" for entry in earlier)
         demand(
-            known or call.step in record.resolved or record.renewals,
+            known or call.step in record.resolved | record.rejected or record.renewals,
             5,
             f"{call}: at most once, and what it did is unknown",
         )

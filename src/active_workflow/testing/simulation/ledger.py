@@ -19,6 +19,7 @@ class Entry:
             recorded), ``stopped`` (cancelled), ``died`` (with its process); None while it runs.
         answer: What it returned.
         ended: When it ended, as far as that is watched.
+        correlation: The id under which the partner of an external step knows it.
     """
 
     call: Call
@@ -28,6 +29,7 @@ class Entry:
     end: str | None = None
     answer: object = None
     ended: int | None = None
+    correlation: str | None = None
 
 
 Key = tuple[str, str]
