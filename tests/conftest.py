@@ -5,10 +5,20 @@ from pathlib import Path
 import pytest
 
 from tests.servers.fixtures import (  # noqa: F401 - for all tests
+    mariadb_proxy,
+    mariadb_server,
+    mysql_url,
+    oldest_postgres_server,
+    oldest_postgres_url,
     postgres_proxy,
     postgres_server,
     postgres_url,
+    prepared_mysql_url,
+    prepared_oldest_postgres_url,
     prepared_postgres_url,
+    redis_proxy,
+    redis_server,
+    redis_url,
 )
 from tests.services import MISSING
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from active_workflow.core import events, machine, ready, retry, runs, waits
-from active_workflow.engine import call, held, leases, scheduler, starts
+from active_workflow.engine import call, held, leases, scheduler, starts, transactional
+from active_workflow.engine.call import Report
 from active_workflow.store.base import Verdict
 from active_workflow.store.memory import MemoryStore
 from active_workflow.testing import simulation
@@ -153,6 +154,37 @@ def a_retry_does_not_wait(patch: Patch) -> None:
     patch.setattr(retry.RetryPolicy, "delay_after", lambda self, failures, roll: 0)
 
 
+def what_is_told_during_a_commit_is_lost(patch: Patch) -> None:
+    recorded_as = held.Held.recorded_as
+
+    def forgetful(self: Any, execution: Any, now: int) -> None:
+        self.sent = None
+        recorded_as(self, execution, now)
+
+    patch.setattr(held.Held, "recorded_as", forgetful)
+
+
+def transactions_of_attempts_that_ran_out_are_committed(patch: Patch) -> None:
+    patch.setattr(transactional, "_runs", lambda x, call: True)
+
+
+def transactions_are_not_fenced(patch: Patch) -> None:
+    decide = transactional._Decision.__call__
+
+    def unfenced(self: Any, seen: Any) -> Any:
+        self._call.token = seen.token
+        return decide(self, seen)
+
+    patch.setattr(transactional._Decision, "__call__", unfenced)
+
+
+def what_comes_of_a_transaction_is_only_hoped_for(patch: Patch) -> None:
+    def hopeful(self: Any, call: Any, event: Any, transaction: Any) -> Any:
+        return Report(call, event)
+
+    patch.setattr(transactional.Transactional, "_recorded", hopeful)
+
+
 MUTANTS: dict[Callable[[Patch], None], tuple[int, str | None]] = {
     the_fence_is_dropped: (4, "a saga that fails"),
     interrupted_attempts_are_not_counted: (2, "a saga that fails"),
@@ -170,6 +202,10 @@ MUTANTS: dict[Callable[[Patch], None], tuple[int, str | None]] = {
     attempts_of_lost_workers_are_called_again: (2, "a saga that fails"),
     suspects_run_together: (12, None),  # it takes several executions
     executions_given_up_while_a_step_runs_are_forgotten: (1, None),
+    what_is_told_during_a_commit_is_lost: (2, None),
+    transactions_of_attempts_that_ran_out_are_committed: (2, None),
+    transactions_are_not_fenced: (4, None),
+    what_comes_of_a_transaction_is_only_hoped_for: (5, None),
 }
 """Each with the invariant that it breaks, and the small cluster that shows it, if one does."""
 EXPLORED = [(mutant, where) for mutant, (_, where) in MUTANTS.items() if where is not None]

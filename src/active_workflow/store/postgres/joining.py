@@ -13,6 +13,7 @@ from active_workflow.store.joining.caller import Joined
 from active_workflow.store.joining.script import Rows, Script, Statement, whole_or_nothing
 from active_workflow.store.jsontext import write_ascii
 from active_workflow.store.keys import Held, settle_keys
+from active_workflow.store.one_shape import sorted_out
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres import loading
 from active_workflow.store.postgres.database import Database
@@ -158,6 +159,6 @@ class PostgresScripts:
 
     def load(self, ids: Sequence[str]) -> Script[Sequence[Execution]]:
         """Load executions, those of the transaction itself too; plans are there for all to see."""
-        fetched = loading.sorted_out((yield self._statement("load", ids_text(ids))))
+        fetched = sorted_out((yield self._statement("load", ids_text(ids))))
         self._db.call(lambda link: loading.learn(link, self._names, fetched, self._plans))
         return fetched.read(ids, self._plans)

@@ -5,14 +5,13 @@ comes at the same time waits for it, and then finds everything done. A crash lea
 """
 
 import time
-from functools import cache
-from importlib import resources
 
 from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, UndefinedTable, UniqueViolation
 
 from active_workflow.errors import SchemaError
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.names import Names
+from active_workflow.store.statements import numbered
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS aw_migrations (
@@ -28,15 +27,9 @@ _RECORD = "INSERT INTO aw_migrations (version, name) VALUES ($1::int, $2)"
 _TRIES = 50
 
 
-@cache
 def migrations() -> tuple[tuple[int, str, str], ...]:
     """Give all migrations of this version, in order: number, name, SQL."""
-    folder = resources.files("active_workflow.store.postgres") / "migrations"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
-    return tuple(
-        (int(file.name.partition("_")[0]), file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
-        for file in files
-    )
+    return numbered("active_workflow.store.postgres")
 
 
 def migrate(link: Link, names: Names, where: str) -> None:
@@ -57,6 +50,15 @@ def migrate(link: Link, names: Names, where: str) -> None:
             if number > version:
                 link.script(names.put_into(text))
                 link.run(names.put_into(_RECORD), [str(number), name])
+
+
+def check_tables(link: Link, names: Names, where: str) -> None:
+    """Raise SchemaError unless the tables are of this version; nothing is made or changed."""
+    newest = migrations()[-1][0]
+    version = _version(link, names, where, newest)
+    if version < newest:
+        has = f"tables of version {version}, this version needs {newest}" if version else "no tables of ours"
+        raise SchemaError(f"{where} has {has}: run `active-workflow migrate`")
 
 
 def _version(link: Link, names: Names, where: str, newest: int) -> int:

@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterator
-from functools import cache
-from importlib import resources
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
 
-from active_workflow.errors import SchemaError
-from active_workflow.store.statements import without_comments
+from active_workflow.errors import SchemaError, StoreError
+from active_workflow.store.sqlite.connection import translated
+from active_workflow.store.statements import numbered, without_comments
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS aw_migrations (
@@ -17,17 +19,9 @@ CREATE TABLE IF NOT EXISTS aw_migrations (
 """
 
 
-@cache
 def migrations() -> tuple[tuple[int, str, str], ...]:
     """Give all migrations of this version, in order: number, name, SQL."""
-    folder = resources.files("active_workflow.store.sqlite") / "migrations"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
-    )
-    return tuple(
-        (int(file.name.partition("_")[0]), file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
-        for file in files
-    )
+    return numbered("active_workflow.store.sqlite")
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
@@ -52,6 +46,18 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     finally:
         if connection.in_transaction:
             connection.rollback()
+
+
+def check_file(path: str) -> None:
+    """Raise StoreError unless there is such a file, with this version's tables; nothing is changed."""
+    if not Path(path).exists():
+        raise StoreError(f"no such store: {path} (`active-workflow migrate` makes one)")
+    newest = migrations()[-1][0]
+    with translated(path), closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
+        version = _check(connection, path, newest)
+    if version < newest:
+        has = f"tables of version {version}, this version needs {newest}" if version else "no tables of ours"
+        raise SchemaError(f"{path} has {has}: run `active-workflow migrate`")
 
 
 def _check(connection: sqlite3.Connection, path: str, newest: int) -> int:

@@ -132,6 +132,9 @@ def note(record: Record, before: Execution, after: Execution) -> None:
             record.failures[CallKind.RUN, name] += max(0, step.run.failures - old.run.failures)
             record.failures[CallKind.UNDO, name] += max(0, step.undo.failures - old.undo.failures)
     record.order += [step.name for step in sorted(fresh, key=lambda step: step.seq or 0)]
+    for name, step in after.steps.items():
+        if step.undo.attempts:
+            record.undo_began.setdefault(name, len(record.order))
 
 
 # --- The end ----------------------------------------------------------------------------------------
@@ -148,6 +151,9 @@ def check_end(record: Record, ledger: Ledger) -> None:
         run, undo = (CallKind.RUN, step.name), (CallKind.UNDO, step.name)
         most = 1 + record.interruptions[run] + record.failures[run] + record.renewals
         demand(effects <= most, 5, f"{effects} effects of {key}, {most} are accounted for")
+        if plan.transactional and step.name not in record.resolved:
+            once = step.name in record.completed
+            demand(effects == once, 5, f"{effects} effects of {key}, which is transactional and {step.state}")
         undone = sum(entry.effect for entry in ledger.undos.get(key, ()))
         most = 1 + record.interruptions[undo] + record.failures[undo] + record.renewals
         demand(undone <= most, 5, f"{undone} undos of {key}, {most} are accounted for")

@@ -60,6 +60,8 @@ def _step(random: Random, name: str, kind: StepKind, **options: Any) -> StepPlan
     options |= _external_options(random) if kind is StepKind.EXTERNAL else _call_options(random)
     if chance(0.6):
         options |= _undo_options(random)
+        if options.get("transactional"):
+            options |= {"compensate_on": "completed", "undo_external": False}
     return StepPlan(name, kind, max_interruptions=3, **options)
 
 
@@ -68,6 +70,9 @@ def _call_options(random: Random) -> dict[str, Any]:
     if random.random() < 0.4:  # noqa: PLR2004
         options["timeout"] = random.randrange(1, 6) * SECOND
         options["abandon_after"] = random.choice((None, 0, 3 * SECOND))
+    options["transactional"] = random.random() < 0.2  # noqa: PLR2004
+    if options["transactional"]:
+        return options
     options["verifies"] = random.random() < 0.2  # noqa: PLR2004
     options["at_most_once"] = random.random() < 0.15  # noqa: PLR2004
     return options

@@ -14,6 +14,7 @@ class Record:
         owner: Who has, or had last, its lease.
         lease_until: Until when; None when it was given up.
         order: The steps that had an outcome recorded which may have to be undone, in order.
+        undo_began: How many outcomes were recorded when a step's undo began.
         completed: The steps that were ever recorded as completed.
         interruptions: How often the lease changed hands while an attempt was recorded as running.
         failures: How often an attempt of a step was recorded as failed.
@@ -30,6 +31,7 @@ class Record:
         self.owner = owner
         self.lease_until: int | None = None if owner is None else lease_until
         self.order: list[str] = []
+        self.undo_began: dict[str, int] = {}
         self.completed: set[str] = set()
         self.interruptions: Counter[tuple[CallKind, str]] = Counter()
         self.failures: Counter[tuple[CallKind, str]] = Counter()

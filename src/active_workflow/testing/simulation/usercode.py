@@ -40,6 +40,10 @@ class Host(Protocol):
         """A call has ended."""
         ...
 
+    def transact(self, entry: Entry, event: Event) -> None:
+        """A call of a transactional step has ended."""
+        ...
+
     def kill(self) -> None:
         """End the process at once."""
         ...
@@ -90,7 +94,7 @@ class UserCode:
         if temper == POISON or (not world.quiet and world.chance(self.deaths)):
             world.count("blow", "is poisoned" if temper == POISON else "dies in a call")
             effect_at = world.random.randrange(duration + 1)
-            if world.chance(0.5):
+            if world.chance(0.5) and not entry.transactional:
                 host.later(effect_at, lambda: self._take_effect(entry))
             host.later(duration, host.kill)
             return
@@ -98,7 +102,7 @@ class UserCode:
         if not fails and call.kind is CallKind.RUN and world.chance(0.03):
             host.later(duration, lambda: self._end(host, entry, "skipped", Skipped(call.step, call.attempt)))
             return
-        if not fails or world.chance(0.2):
+        if (not fails or world.chance(0.2)) and not entry.transactional:
             host.later(world.random.randrange(duration + 1), lambda: self._take_effect(entry))
         host.later(duration, lambda: self._finish(host, entry, fails=fails))
 
@@ -164,7 +168,10 @@ class UserCode:
             entry.end, entry.ended = how, self._world.timeline.now
             if how == "skipped":  # the attempt does not count, and its number may be used again
                 self._world.ledger.made.discard((entry.call.id, *entry.call.key))
-            host.ended(entry, event)
+            if entry.transactional:
+                host.transact(entry, event)
+            else:
+                host.ended(entry, event)
 
     # --- Questions ----------------------------------------------------------------------------------
 

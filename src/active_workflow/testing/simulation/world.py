@@ -67,6 +67,7 @@ class World:
         self.quiet = False
         self._tally = tally
         self.slots: tuple[int, ...] = (1, 2, 4)
+        self.one_transaction = self.random.random() < 0.5  # noqa: PLR2004
         self.trace: list[tuple[int, str, tuple[object, ...]]] | None = [] if traced else None
         self.judge = Judge(self.ledger, self.timeline, self.log)
 
