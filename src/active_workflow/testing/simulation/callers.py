@@ -81,6 +81,8 @@ class Callers:
 
     def _deliver(self, id: str, event: Event) -> None:
         world = self._world
+        if isinstance(event, Rejected):  # said from now on, whether or not an answer comes back
+            world.judge.records[id].rejected.add(event.step)
         try:
             before, after = self._deliverer.deliver(id, event)
         except (StoreUnavailable, Killed):
@@ -96,8 +98,6 @@ class Callers:
             record = world.judge.records[id]
             if record.row.revision < after.revision:
                 raise AssertionError("INV9: an answered call left nothing")
-            if isinstance(event, Rejected):
-                record.rejected.add(event.step)
             self._hint(id)
 
     # --- Partners of external steps -----------------------------------------------------------------
