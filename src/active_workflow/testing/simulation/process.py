@@ -49,7 +49,9 @@ class Process:
         self._world = world
         self._code = code
         self._on_end = on_end
-        self._skew = world.random.choice((0, 0, -30 * MILLISECOND, 30 * MILLISECOND))
+        self._skew = world.random.choice((0, 0, -SECOND, -30 * MILLISECOND, 30 * MILLISECOND, SECOND))
+        if self._skew:
+            world.count("blow", "is skewed")
         self._slots = world.random.choice(world.slots)
         settings = WorkerSettings(
             name, LEASE, 2 * SECOND, self._slots, queues, one_transaction=world.one_transaction

@@ -20,6 +20,7 @@ class Record:
         failures: How often an attempt of a step was recorded as failed.
         renewals: How often an operator had a step, or its undo, tried anew.
         resolved: The steps that an operator spoke about.
+        rejected: The steps of which their partner said that they failed.
         taken: The payload of the signal that each step took.
         told: The revisions that observers were told of.
     """
@@ -36,6 +37,7 @@ class Record:
         self.failures: Counter[tuple[CallKind, str]] = Counter()
         self.renewals = 0
         self.resolved: set[str] = set()
+        self.rejected: set[str] = set()
         self.taken: dict[str, str] = {}
         self.told: set[int] = set()
 
