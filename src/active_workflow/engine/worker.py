@@ -192,8 +192,7 @@ class Worker:
             The call that this thread is to make.
         """
         try:
-            self._take_messages(message)
-            own = self.pool.submit(self._calls(), here=here)
+            own = self.pool.submit(self._calls(message), here=here)
             self._stop_expired()
         except Exception:
             self._failures += 1
@@ -202,9 +201,10 @@ class Worker:
             return None
         return own
 
-    def _calls(self) -> list[Call]:
-        """Do what is to be done in the store now; give the calls to make."""
+    def _calls(self, message: Message) -> list[Call]:
+        """Take what was told and do what is to be done in the store now; give the calls to make."""
         try:
+            self._take_messages(message)
             calls = self._turn()
             self._failures = 0
         except StoreUnavailable as error:
