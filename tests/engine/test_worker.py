@@ -79,6 +79,17 @@ def test_a_store_that_fails_for_a_while_is_tried_again(engine, store, call, erro
     assert "should not happen" not in caplog.text
 
 
+def test_a_large_commit_that_fails_in_its_own_thread_is_tried_again(store, caplog):
+    with aw.Engine(store, embedded=False, concurrency=64, poll_interval="20ms") as engine:
+        executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(64)])
+        store.fail("commit", StoreUnavailable("not now"))
+        engine.start_worker()
+
+        assert {x.wait(20).state.value for x in executions} == {"completed"}
+    assert "trying again: not now" in caplog.text
+    assert "should not happen" not in caplog.text
+
+
 @pytest.mark.parametrize("call", ["commit", "claim"])
 def test_an_error_that_is_none_of_a_store_s_ends_no_worker(engine, store, call, caplog):
     engine.start_worker()
