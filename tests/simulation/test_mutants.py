@@ -133,7 +133,11 @@ def a_timer_fires_twice(patch: Patch) -> None:
     def twice(x: Any, step: Any, timer: Any, roll: float, now: int) -> Any:
         after = timed_out(x, step, timer, roll, now)
         again = after.steps[step.name]
-        return timed_out(after, again, timer, roll, now) if again.state == "pending" and again.run.failures < 2 else after
+        return (
+            timed_out(after, again, timer, roll, now)
+            if again.state == "pending" and again.run.failures < 2
+            else after
+        )
 
     patch.setattr(waits, "_external_timed_out", twice)
 

@@ -7,7 +7,9 @@ from tests.ledger import Entry
 from tests.sweep.scenarios import Scenario
 
 
-def judge(scenario: Scenario, execution: Execution, child: Execution | None, lines: list[Entry], repeats: int) -> None:
+def judge(
+    scenario: Scenario, execution: Execution, child: Execution | None, lines: list[Entry], repeats: int
+) -> None:
     """Fail where the promise was not kept; ``repeats`` calls may have been made in vain."""
     told = f"{execution.state} {execution.steps!r}\n" + "\n".join(map(str, lines))
     assert execution.state == scenario.state, told

@@ -91,7 +91,7 @@ class Callers:
         except ActiveWorkflowError as error:
             world.log("outside: {} to {}: {!r}", event, id, error)
             if isinstance(error, CompletionConflict) and isinstance(event, Completed):
-                self.send(id, event, 2 * SECOND)  # somebody else's word was first: it may turn out to be wrong
+                self.send(id, event, 2 * SECOND)  # what somebody else said first may turn out to be wrong
             return
         world.log("outside: {} to {}{}", event, id, " (no change)" if after is before else "")
         if after is not before:

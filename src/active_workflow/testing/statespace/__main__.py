@@ -16,7 +16,9 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=10**9, help="so many states of each at most")
     options = parser.parse_args()
     chosen = [
-        c for c in CONFIGURATIONS if (options.large or not c.large) and all(n in c.name for n in options.names)
+        c
+        for c in CONFIGURATIONS
+        if (options.large or not c.large) and all(n in c.name for n in options.names)
     ]
     began, explored = time.perf_counter(), []
     for configuration in chosen:
