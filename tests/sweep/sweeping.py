@@ -17,7 +17,8 @@ from tests.sweep.verdict import judge
 
 MOST_ROUNDS = 20
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.sweep.sweeping", "active_workflow.store.postgres.url"])
+_URLS = [f"active_workflow.store.{name}.url" for name in ("postgres", "mysql", "redis")]
+_forks.set_forkserver_preload(["tests.sweep.sweeping", *_URLS])  # what is not installed is passed over
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Sweep:
         folder: For ledgers.
 
     Attributes:
-        short: Whether processes are to die at some of the calls only.
         points: How many faults there were.
         seconds: How long that took.
     """
@@ -48,7 +48,6 @@ class Sweep:
         self._store = open_store(url, lambda: self._clock.micros)
         self._store.prepare()
         self._numbers = count(1)
-        self.short = False
         self.points = 0
         self.seconds = 0.0
 
@@ -66,7 +65,7 @@ class Sweep:
         with self._run() as (key, ledger):
             if fault.kind in DEATHS:
                 self._die(name, fault, key, ledger)
-                SCENARIOS[name].play(Client(self._store, self._clock, key, ledger))
+                SCENARIOS[name].play(Client(FaultyStore(self._store), self._clock, key, ledger))
             else:
                 broken = FaultyStore(self._store, fault.kind, fault.at)
                 SCENARIOS[name].play(Client(broken, self._clock, key, ledger))
@@ -95,7 +94,7 @@ class Sweep:
     def _settle(self, name: str, key: str, ledger: Path, *, repeats: int) -> None:
         """Let a fresh worker finish, and judge what came of it."""
         scenario = SCENARIOS[name]
-        client = Client(self._store, self._clock, key, ledger)
+        client = Client(FaultyStore(self._store), self._clock, key, ledger)
         client.start(scenario.flow)
         for _ in range(MOST_ROUNDS):
             if all(execution.state.terminal for execution in client.all()):

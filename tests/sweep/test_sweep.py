@@ -1,11 +1,10 @@
 """Every store call of every scenario goes wrong once, in each way, on real stores; see ``sweeping``."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from active_workflow.engine import scheduler
+from active_workflow.engine import held, scheduler
 from tests.sweep.faulty import DEATHS, EXCEPTIONS
 from tests.sweep.scenarios import SCENARIOS
 from tests.sweep.sweeping import Fault, Sweep
@@ -17,16 +16,12 @@ STORES = {
     "redis": lambda server, _folder: server("redis_server").url(1),
 }
 """Each store's name and what gives the URL of an empty one: a further store joins by a line here."""
-SERVERS = {"postgres", "mariadb", "redis"}
-"""Those where a process takes long to begin: unless SWEEP=all, one dies there at every third call only."""
-SHORT = os.environ.get("SWEEP") != "all"
 
 
 @pytest.fixture(scope="module", params=list(STORES))
 def sweep(request, tmp_path_factory) -> Iterator[Sweep]:
     folder = tmp_path_factory.mktemp("sweep")
     made = Sweep(STORES[request.param](request.getfixturevalue, folder), folder)
-    made.short = SHORT and request.param in SERVERS
     yield made
     made.close()
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
@@ -46,8 +41,7 @@ def test_every_store_call_goes_wrong_once(sweep: Sweep, name: str, kind: str) ->
 
 def fail_everywhere(sweep: Sweep, name: str, kind: str) -> None:
     calls = sweep.calls(name)
-    first, step = (1 + list(SCENARIOS).index(name) % 3, 3) if sweep.short and kind in DEATHS else (1, 1)
-    for at in range(first, len(calls) + 1, step):
+    for at in range(1, len(calls) + 1):
         try:
             sweep.run(name, Fault(kind, at))
         except Exception as error:
@@ -64,6 +58,16 @@ def test_the_sweep_finds_a_worker_that_forgets_what_it_could_not_record(sweep: S
     monkeypatch.setattr(scheduler.Scheduler, "commit_unknown", forgetful)
     with pytest.raises(AssertionError, match="more than 0 calls in vain"):
         fail_everywhere(sweep, "a saga that fails", "fails before")
+
+
+@pytest.mark.slow
+@ON_SQLITE
+def test_the_sweep_finds_a_worker_that_does_not_count_what_a_dead_one_began(
+    sweep: Sweep, monkeypatch
+) -> None:
+    monkeypatch.setattr(held.Held, "attempts", lambda self: frozenset())
+    with pytest.raises(AssertionError, match="the same attempt twice"):
+        fail_everywhere(sweep, "a saga that fails", "dies after")
 
 
 @ON_SQLITE

@@ -33,7 +33,7 @@ def _check_run(step, lines: list[Entry], told: str) -> int:
     """What is recorded of a step is what its last call did; give how many calls were in vain."""
     begins = [line.attempt for line in lines if line.phase == "begin"]
     assert begins, told
-    assert begins == sorted(set(begins)), told
+    assert begins == sorted(set(begins)), f"{step.name} was called for the same attempt twice: {told}"
     assert begins[-1] == step.attempts, told
     ends = [line for line in lines if line.phase == "end"]
     assert ends[-1].attempt == step.attempts, told
