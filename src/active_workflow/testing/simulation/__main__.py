@@ -4,13 +4,9 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from multiprocessing import get_context
 
-from active_workflow.testing.simulation import Finding, Tally, counted_law, simulate, story_of
-
-CHUNK = 50
-"""So many seeds a process takes at once."""
+from active_workflow.testing.simulation import Tally, simulate, story_of
+from active_workflow.testing.simulation.chunks import run_chunks
 
 
 def main() -> int:
@@ -22,7 +18,7 @@ def main() -> int:
     first, _, end = options.seeds.partition(":")
     seeds = range(int(first), int(end) if end else int(first) + 1)
     began, done, found, tally = time.perf_counter(), 0, 0, Tally()
-    for number, findings, counted in _chunks(seeds, options.jobs, options.coverage):
+    for number, findings, counted in run_chunks(seeds, options.jobs, options.coverage):
         done += number
         tally.update(counted)
         for finding in findings:
@@ -54,30 +50,6 @@ def _tell(seed: int) -> int:
     finding = simulate(seed)
     _write(str(finding) if finding is not None else f"{story_of(seed)}\n\nseed {seed}: all is well")
     return 1 if finding else 0
-
-
-Chunk = tuple[int, list[Finding], Tally]
-
-
-def _chunks(seeds: range, jobs: int, coverage: bool) -> Iterator[Chunk]:
-    chunks = [(seeds[at : at + CHUNK], coverage) for at in range(0, len(seeds), CHUNK)]
-    if jobs <= 1:
-        yield from map(_run, chunks)
-        return
-    with get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(_run, chunks)
-
-
-def _run(chunk: tuple[range, bool]) -> Chunk:
-    seeds, coverage = chunk
-    logging.getLogger("active_workflow").setLevel(logging.CRITICAL)
-    tally = Tally()
-    if not coverage:
-        found = [finding for seed in seeds if (finding := simulate(seed)) is not None]
-        return len(seeds), found, tally
-    with counted_law(tally):
-        found = [finding for seed in seeds if (finding := simulate(seed, tally)) is not None]
-    return len(seeds), found, tally
 
 
 def _show_progress(done: int, all_seeds: int, found: int, began: float) -> None:
