@@ -15,8 +15,7 @@ def main() -> int:
     logging.getLogger("active_workflow").setLevel(logging.CRITICAL)
     if options.seed is not None:
         return _tell(options.seed)
-    first, _, end = options.seeds.partition(":")
-    seeds = range(int(first), int(end) if end else int(first) + 1)
+    seeds: range = options.seeds
     began, done, found, tally = time.perf_counter(), 0, 0, Tally()
     for number, findings, counted in run_chunks(seeds, options.jobs, options.coverage):
         done += number
@@ -38,12 +37,19 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m active_workflow.testing.simulation", description=__doc__)
-    parser.add_argument("--seeds", default="0:1000", help="FIRST:END, without the last")
+    parser.add_argument("--seeds", type=_seeds, default="0:1000", help="FIRST:END, without the last")
     parser.add_argument("--seed", type=int, help="tell the story of this one")
     parser.add_argument("--most", type=int, default=1, help="stop after so many findings")
     parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
     parser.add_argument("--coverage", action="store_true", help="tell how often what has happened")
     return parser
+
+
+def _seeds(text: str) -> range:
+    first, _, end = text.partition(":")
+    if not (first.isdecimal() and end.isdecimal() and int(first) < int(end)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:END, like 0:1000")
+    return range(int(first), int(end))
 
 
 def _tell(seed: int) -> int:

@@ -191,9 +191,10 @@ class SmallWorld(World):
 
     def _tick(self) -> None:
         """Time goes by, as nobody has anything to do now: then no lease of a living worker may run out."""
+        before = self.time()
         self.timeline.now += TICK
         row = self.store._rows[ID]  # noqa: SLF001 - leases and all
-        over = row.lease_until is not None and row.lease_until <= self.time()
+        over = row.lease_until is not None and before < row.lease_until <= self.time()
         mine = [w.name for w in self.workers if w.name == row.lease_owner and ID in w.scheduler.held]
         demand(not (over and mine), 1, f"{mine} did not renew its lease in time")
 
