@@ -118,6 +118,7 @@ class Callers:
             error = Failure("Declined", "no", ("builtins.Exception",))
             event: Event = Rejected(call.step, error, key, correlation, world.random.random())
             self.send(call.id, event, delay)
+            world.timeline.after(delay, lambda: setattr(entry, "declined", True))
             delay += world.up_to(SECOND) + 1  # it finds that it was wrong, or talks to the next attempt
         event = Completed(call.step, payload, key, correlation)
         self.send(call.id, event, delay)
