@@ -1,5 +1,6 @@
 """A whole cluster under seeded faults keeps every invariant; see active_workflow/testing/simulation."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -8,9 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from active_workflow.core import ready
 from active_workflow.testing.simulation import Tally, counted_law, simulate, story_of
+from active_workflow.testing.simulation.__main__ import main
 
-QUICK = 300
+QUICK = 200
 COUNTED = 2_500
 CHUNK = 500
 SLOW = [range(first, first + CHUNK) for first in range(COUNTED, COUNTED + 12 * CHUNK, CHUNK)]
@@ -111,3 +114,41 @@ def test_the_command(arguments: list[str], told: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert told in done.stdout
     assert not done.stderr
+
+
+@pytest.fixture
+def logger() -> Iterator[None]:
+    """The command silences the library's log; give it its voice back."""
+    logger = logging.getLogger("active_workflow")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize("seeds", ["7", "a:b", "9:9", "5:2"])
+def test_seeds_that_are_none_are_refused(seeds: str, monkeypatch, capsys, logger) -> None:
+    monkeypatch.setattr(sys, "argv", ["simulation", "--seeds", seeds])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "is not FIRST:END, like 0:1000" in capsys.readouterr().err
+
+
+def test_a_seed_that_fails_is_told_by_its_number(monkeypatch, capsys, logger) -> None:
+    monkeypatch.setattr(ready, "next_undo", forwards)
+    monkeypatch.setattr(sys, "argv", ["simulation", "--seeds", "0:200"])
+    assert main() == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("seed ")
+    number = told[0].partition(":")[0].removeprefix("seed ")
+    monkeypatch.setattr(sys, "argv", ["simulation", "--seed", number])
+    assert main() == 1
+    assert capsys.readouterr().out.splitlines()[-1] == told[0]
+
+
+def forwards(x):
+    """Give the step to be undone that was recorded first, instead of last."""
+    left = [step for step in x.steps.values() if ready._to_undo(x, step)]
+    return min(left, key=lambda step: step.seq or 0) if left and undo_next(x) is not None else None
+
+
+undo_next = ready.next_undo

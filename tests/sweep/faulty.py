@@ -32,6 +32,9 @@ class FaultyStore:
         self._at = at
         self.made: list[str] = []
 
+    def prepare(self) -> None:
+        """The sweep has prepared it; each engine that looks again would cost a connection."""
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
         return self._watched(name, found) if name in CALLS else found

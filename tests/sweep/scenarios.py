@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import active_workflow as aw
+from active_workflow.dsl.handle import Execution
 from active_workflow.engine.inline import InlineRunner
 from active_workflow.engine.runtime import make_inline_runner
 from active_workflow.errors import StoreUnavailable
@@ -42,10 +44,18 @@ class Client:
 
     def start(self, flow: type[aw.Workflow]) -> None:
         ctx = {"ledger": str(self._ledger)}
-        self.id = self.surely(lambda: self.engine.start(flow, ctx, idempotency_key=self._key)).id
+        told = {"idempotency_key": self._key, "tags": {"run": self._key}}
+        self.id = self.surely(lambda: self.engine.start(flow, ctx, **told)).id
+
+    def all(self) -> list[Execution]:
+        """Give the execution, and those that it started."""
+        first = self.engine.get(self.id)
+        since = first.created_at - timedelta(seconds=1)
+        others = self.engine.find(tags={"run": self._key}, since=since)
+        return [first, *(x for x in others if x.id != self.id)]
 
     def run(self) -> None:
-        """Run what is due, until it waits or is over: what a lost claim holds is due once its lease is over."""
+        """Run what is due, until it waits or is over; what a lost claim holds is due after its lease."""
         self.surely(self._runner.run_until_idle)
         for _ in range(3):
             if self.surely(lambda: self.engine.get(self.id)).state not in ("pending", "running"):

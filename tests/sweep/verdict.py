@@ -7,7 +7,9 @@ from tests.ledger import Entry
 from tests.sweep.scenarios import Scenario
 
 
-def judge(scenario: Scenario, execution: Execution, child: Execution | None, lines: list[Entry], repeats: int) -> None:
+def judge(
+    scenario: Scenario, execution: Execution, child: Execution | None, lines: list[Entry], repeats: int
+) -> None:
     """Fail where the promise was not kept; ``repeats`` calls may have been made in vain."""
     told = f"{execution.state} {execution.steps!r}\n" + "\n".join(map(str, lines))
     assert execution.state == scenario.state, told
@@ -31,7 +33,7 @@ def _check_run(step, lines: list[Entry], told: str) -> int:
     """What is recorded of a step is what its last call did; give how many calls were in vain."""
     begins = [line.attempt for line in lines if line.phase == "begin"]
     assert begins, told
-    assert begins == sorted(set(begins)), told
+    assert begins == sorted(set(begins)), f"{step.name} was called for the same attempt twice: {told}"
     assert begins[-1] == step.attempts, told
     ends = [line for line in lines if line.phase == "end"]
     assert ends[-1].attempt == step.attempts, told

@@ -4,13 +4,9 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from multiprocessing import get_context
 
-from active_workflow.testing.simulation import Finding, Tally, counted_law, simulate, story_of
-
-CHUNK = 50
-"""So many seeds a process takes at once."""
+from active_workflow.testing.simulation import Tally, simulate, story_of
+from active_workflow.testing.simulation.chunks import run_chunks
 
 
 def main() -> int:
@@ -19,10 +15,9 @@ def main() -> int:
     logging.getLogger("active_workflow").setLevel(logging.CRITICAL)
     if options.seed is not None:
         return _tell(options.seed)
-    first, _, end = options.seeds.partition(":")
-    seeds = range(int(first), int(end) if end else int(first) + 1)
+    seeds: range = options.seeds
     began, done, found, tally = time.perf_counter(), 0, 0, Tally()
-    for number, findings, counted in _chunks(seeds, options.jobs, options.coverage):
+    for number, findings, counted in run_chunks(seeds, options.jobs, options.coverage):
         done += number
         tally.update(counted)
         for finding in findings:
@@ -42,7 +37,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m active_workflow.testing.simulation", description=__doc__)
-    parser.add_argument("--seeds", default="0:1000", help="FIRST:END, without the last")
+    parser.add_argument("--seeds", type=_seeds, default="0:1000", help="FIRST:END, without the last")
     parser.add_argument("--seed", type=int, help="tell the story of this one")
     parser.add_argument("--most", type=int, default=1, help="stop after so many findings")
     parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
@@ -50,34 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seeds(text: str) -> range:
+    first, _, end = text.partition(":")
+    if not (first.isdecimal() and end.isdecimal() and int(first) < int(end)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:END, like 0:1000")
+    return range(int(first), int(end))
+
+
 def _tell(seed: int) -> int:
     finding = simulate(seed)
     _write(str(finding) if finding is not None else f"{story_of(seed)}\n\nseed {seed}: all is well")
     return 1 if finding else 0
-
-
-Chunk = tuple[int, list[Finding], Tally]
-
-
-def _chunks(seeds: range, jobs: int, coverage: bool) -> Iterator[Chunk]:
-    chunks = [(seeds[at : at + CHUNK], coverage) for at in range(0, len(seeds), CHUNK)]
-    if jobs <= 1:
-        yield from map(_run, chunks)
-        return
-    with get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(_run, chunks)
-
-
-def _run(chunk: tuple[range, bool]) -> Chunk:
-    seeds, coverage = chunk
-    logging.getLogger("active_workflow").setLevel(logging.CRITICAL)
-    tally = Tally()
-    if not coverage:
-        found = [finding for seed in seeds if (finding := simulate(seed)) is not None]
-        return len(seeds), found, tally
-    with counted_law(tally):
-        found = [finding for seed in seeds if (finding := simulate(seed, tally)) is not None]
-    return len(seeds), found, tally
 
 
 def _show_progress(done: int, all_seeds: int, found: int, began: float) -> None:

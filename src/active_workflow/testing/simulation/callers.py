@@ -91,7 +91,7 @@ class Callers:
         except ActiveWorkflowError as error:
             world.log("outside: {} to {}: {!r}", event, id, error)
             if isinstance(error, CompletionConflict) and isinstance(event, Completed):
-                self.send(id, event, 2 * SECOND)  # somebody else's word was first: it may turn out to be wrong
+                self.send(id, event, 2 * SECOND)  # what somebody else said first may turn out to be wrong
             return
         world.log("outside: {} to {}{}", event, id, " (no change)" if after is before else "")
         if after is not before:
@@ -118,6 +118,7 @@ class Callers:
             error = Failure("Declined", "no", ("builtins.Exception",))
             event: Event = Rejected(call.step, error, key, correlation, world.random.random())
             self.send(call.id, event, delay)
+            world.timeline.after(delay, lambda: setattr(entry, "declined", True))
             delay += world.up_to(SECOND) + 1  # it finds that it was wrong, or talks to the next attempt
         event = Completed(call.step, payload, key, correlation)
         self.send(call.id, event, delay)

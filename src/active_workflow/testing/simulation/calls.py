@@ -85,11 +85,16 @@ def _check_again(record: Record, call: Call, last: Entry, now: int) -> None:
         demand(late, 2, f"{call}: attempt {last.call.attempt} returned under this lease")
     elif last.end == "raised" and last.ended is not None and plan.retry and not record.renewals:
         pause = _least_delay(plan.retry[0], record.row.step(call.step).run.failures)
-        demand(now >= last.ended + pause, 14, f"{call}: its retry's delay of {pause} µs is not over")
+        demand(
+            now >= last.ended + pause, 14, f"{call}: its retry's delay of {pause} microseconds is not over"
+        )
 
 
 def _least_delay(policy: RetryPolicy, failures: int) -> int:
-    """Give how long a retry has to wait at least, reckoned without the law; every policy here is for all errors."""
+    """Give how long a retry has to wait at least, reckoned without the law.
+
+    Every policy here is for all errors.
+    """
     base = policy.first_delay or 0
     if policy.backoff == "exponential" and failures > 1:
         base <<= failures - 1

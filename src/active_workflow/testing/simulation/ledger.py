@@ -21,6 +21,7 @@ class Entry:
         answer: What it returned.
         ended: When it ended, as far as that is watched.
         correlation: The id under which the partner of an external step knows it.
+        declined: Whether that partner has said that it will not do it.
     """
 
     call: Call
@@ -31,6 +32,7 @@ class Entry:
     answer: object = None
     ended: int | None = None
     correlation: str | None = None
+    declined: bool = False
 
     @property
     def transactional(self) -> bool:

@@ -39,7 +39,8 @@ def check(record: Record, before: Execution, after: Execution, ledger: Ledger) -
             _check_bounds(after, step)
     demand(before.steps.keys() <= after.steps.keys(), 2, "a step was forgotten")
     if before.ending is not None:
-        demand(after.ending == before.ending, 9, f"why {before.id} ends was recorded, and forgotten or changed")
+        told = f"why {before.id} ends was recorded, and forgotten or changed"
+        demand(after.ending == before.ending, 9, told)
     _check_signals(record, before, after)
 
 

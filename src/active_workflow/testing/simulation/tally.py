@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from active_workflow.core import events, machine, moves
 from active_workflow.core.moves import Move
@@ -15,8 +15,8 @@ What = tuple[str, str]
 STORE_FAULTS = ("slow", "answer is late", "fails before", "answer is lost", "dies before", "dies after")
 FAULTY_CALLS = ("insert", "load", "commit", "claim", "renew")
 BLOWS = (
-    *("kill", "drain", "freeze", "starve", "dies in a call", "is poisoned", "has other code", "has one queue"),
-    *("is skewed", "is not told"),
+    *("kill", "drain", "freeze", "starve", "dies in a call", "is poisoned"),
+    *("has other code", "has one queue", "is skewed", "is not told"),
 )
 FROM_OUTSIDE = (
     *(events.Completed, events.Rejected, events.Extended, events.Signalled, events.CancelRequested),
@@ -76,7 +76,7 @@ def counted_law(tally: Tally) -> Iterator[None]:
 class _Counting(frozenset[StepState]):
     """States that a move may lead to, which count when they are asked for."""
 
-    def __new__(cls, tos: frozenset[StepState], *_: object) -> "_Counting":
+    def __new__(cls, tos: frozenset[StepState], *_: object) -> Self:
         return super().__new__(cls, tos)
 
     def __init__(self, _: frozenset[StepState], before: StepState, move: Move, tally: Tally) -> None:

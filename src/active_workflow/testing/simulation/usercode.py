@@ -197,7 +197,7 @@ class UserCode:
         if self._world.chance(0.07):
             return Verified(call.step, call.attempt, landed=None)
         landed = self._world.ledger.landed((call.id, call.step))
-        if landed is None:
+        if landed is None or landed.declined:  # a partner that has said no does not work on it
             return Verified(call.step, call.attempt, landed=False)
         entry.answer = self._value(call)
         return Verified(call.step, call.attempt, landed=True, result=str(entry.answer))

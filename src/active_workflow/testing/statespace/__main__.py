@@ -11,13 +11,14 @@ from active_workflow.testing.statespace.search import explore_states
 def main() -> int:
     """Explore, print what there was, and give 1 if anything was found."""
     parser = argparse.ArgumentParser(prog="python -m active_workflow.testing.statespace", description=__doc__)
-    parser.add_argument("names", nargs="*", help="words that must be in a configuration's name")
+    parser.add_argument("names", nargs="*", help="those with one of these words in their name; else all")
     parser.add_argument("--large", action="store_true", help="those with two troubles in one run, too")
     parser.add_argument("--limit", type=int, default=10**9, help="so many states of each at most")
     options = parser.parse_args()
-    chosen = [
-        c for c in CONFIGURATIONS if (options.large or not c.large) and all(n in c.name for n in options.names)
-    ]
+    open_to = [each for each in CONFIGURATIONS if options.large or not each.large]
+    chosen = [each for each in open_to if any(name in each.name for name in options.names or [""])]
+    if not chosen:
+        parser.error(f"there are: {'; '.join(each.name for each in open_to)}")
     began, explored = time.perf_counter(), []
     for configuration in chosen:
         explored.append(explore_states(configuration, options.limit))

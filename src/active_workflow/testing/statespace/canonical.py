@@ -1,15 +1,15 @@
 """When two states are one: all that can make a difference later, as plain tuples, and nothing else.
 
-Instants count from now, in whole ticks, and one that is past is just past, unless something is still counted
-from it. What is only told (when a step began, what an error said) is left out; revisions and tokens count from
-the row's own.
+Instants count from now, in whole ticks, and one that is past is just past, unless something is still
+counted from it. What is only told (when a step began, what an error said) is left out; revisions and tokens
+count from the row's own.
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
 from hashlib import blake2b
 from marshal import dumps
-from typing import Any
+from typing import Any, ClassVar
 
 from active_workflow.core.attempts import Run
 from active_workflow.core.plan import Plan
@@ -24,8 +24,9 @@ PAST = 0
 
 TOLD_ONLY = frozenset(
     {
-        *("created_at", "started_at", "finished_at", "undone_at", "completed_at", "attempt_at", "received_at"),
-        *("ended_at", "cancel_requested_at", "at", "errors", "error", "lost", "message", "details", "told"),
+        *("created_at", "started_at", "finished_at", "undone_at", "completed_at", "attempt_at"),
+        *("received_at", "ended_at", "cancel_requested_at", "at", "errors", "error", "lost", "message"),
+        *("details", "told"),
         *("input", "input_hash", "tags", "parent_id", "settings", "roll", "faults", "_serves", "_numbers"),
         *("_poll_interval", "_lease", "plan", "id", "key"),
     }
@@ -72,7 +73,7 @@ class Canonical:
     def _of(self, value: Any) -> Any:
         if value is None:
             return None
-        way = _WAYS.get(type(value))
+        way = self._ways.get(type(value))
         return self._object(value) if way is None else way(self, value)
 
     def _int(self, value: int) -> int:
@@ -106,9 +107,17 @@ class Canonical:
         called_at, asks = call.called_at, call.kind is CallKind.VERIFY or call.kind is CallKind.DECIDE
         age = 0 if called_at is None else self._base(called_at, "called_at")
         return (
-            *(call.kind.value, call.step, call.attempt, call.token - self._row.token, call.stopping, call.over),
+            *(
+                call.kind.value,
+                call.step,
+                call.attempt,
+                call.token - self._row.token,
+                call.stopping,
+                call.over,
+            ),
             *(call.decided, called_at is not None, age, self.instant(call.tenure.good_until)),
-            asks and (call.execution.revision == self._row.revision, call.execution.step(call.step).run.doubts),
+            asks
+            and (call.execution.revision == self._row.revision, call.execution.step(call.step).run.doubts),
         )
 
     def _pace(self, pace: Pace) -> Any:
@@ -131,43 +140,36 @@ class Canonical:
         told: list[Any] = [type(value).__name__]
         for name in _fields(value):
             item = getattr(value, name)
-            told.append(None if item is None else _FIELDS.get(name, _any)(self, item, name))
+            way = self._named.get(name)
+            told.append(self._of(item) if item is None or way is None else way(self, item, name))
         return tuple(told)
 
     def _base(self, value: int, name: str) -> int:
         return max(value - self._now, -self._horizon) if name in self._bases else 0
 
+    # --- How each type and each field is told ---------------------------------------------------------
 
-def _claims(self: Canonical, claims: Any, _: str) -> Any:
-    return self._of(vars(claims)["_unserved"])  # when it claims is free: see ``small``
-
-
-def _any(self: Canonical, value: Any, _: str) -> Any:
-    return self._of(value)
-
-
-_FIELDS: Mapping[str, Callable[[Canonical, Any, str], Any]] = {
-    "revision": lambda self, value, _: value - self._row.revision,
-    "token": lambda self, value, _: value - self._row.token,
-    "_claims": _claims,
-    **dict.fromkeys(BASES, Canonical._base),
-    **dict.fromkeys(_INSTANTS, lambda self, value, _: self.instant(value)),
-}
-
-_WAYS: Mapping[type, Callable[[Canonical, Any], Any]] = {
-    **dict.fromkeys((str, bytes, bool, float), Canonical._same),
-    **dict.fromkeys((tuple, list), Canonical._list),
-    **dict.fromkeys((set, frozenset), Canonical._set),
-    int: Canonical._int,
-    dict: Canonical._dict,
-    Execution: Canonical._execution,
-    Step: Canonical._value,
-    Run: Canonical._value,
-    Call: Canonical._call,
-    Pace: Canonical._pace,
-    Alarms: Canonical._alarms,
-    Plan: lambda _, plan: plan.hash,
-}
+    _ways: ClassVar[Mapping[type, Callable[..., Any]]] = {
+        **dict.fromkeys((str, bytes, bool, float), _same),
+        **dict.fromkeys((tuple, list), _list),
+        **dict.fromkeys((set, frozenset), _set),
+        int: _int,
+        dict: _dict,
+        Execution: _execution,
+        Step: _value,
+        Run: _value,
+        Call: _call,
+        Pace: _pace,
+        Alarms: _alarms,
+        Plan: lambda _, plan: plan.hash,
+    }
+    _named: ClassVar[Mapping[str, Callable[..., Any]]] = {
+        "revision": lambda self, value, _: value - self._row.revision,
+        "token": lambda self, value, _: value - self._row.token,
+        "_claims": lambda self, claims, _: self._of(vars(claims)["_unserved"]),  # when it claims is free
+        **dict.fromkeys(BASES, _base),
+        **dict.fromkeys(_INSTANTS, lambda self, value, _: self.instant(value)),
+    }
 
 
 _fields_of: dict[type, tuple[str, ...]] = {}

@@ -80,9 +80,11 @@ _SMALL = (
                   _chain(b={"timeout": 2 * SECOND}), bases=frozenset({"called_at"})),
     Configuration("a wait for a signal", _chain(b=_WAIT), {"c": ("raises",)}, signals=2),
     Configuration("two steps side by side", _parallel(), {"c": ("raises",)}, slots=2),
-    Configuration("an undo that fails", _chain(c={"retry": ()}), {"c": ("raises",), "undo a": ("returns", "raises")},
-                  operations=1),
+    Configuration("an undo that fails", _chain(c={"retry": ()}),
+                  {"c": ("raises",), "undo a": ("returns", "raises")}, operations=1),
     Configuration("pause", _chain(), {"c": ("raises",)}, pauses=1, trouble=0),
+    Configuration("all at once", _chain(b={"kind": StepKind.EXTERNAL}, c={"compensates": True}),
+                  {"c": ("returns", "raises")}, cancels=1, completions=1),
 )  # fmt: skip
 
 

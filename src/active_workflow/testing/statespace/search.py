@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from active_workflow.testing.simulation.broken import Broken
 from active_workflow.testing.statespace.configurations import Configuration
 from active_workflow.testing.statespace.freezing import freeze, thaw
-from active_workflow.testing.statespace.small import Action, Pointless, SmallWorld
+from active_workflow.testing.statespace.outside import Action
+from active_workflow.testing.statespace.small import Pointless, SmallWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Explored:
     complete: bool = True
 
     def __str__(self) -> str:
-        told = f"{self.name}: {self.states} states, {self.transitions} transitions, at most {self.deepest} deep"
+        told = (
+            f"{self.name}: {self.states} states, {self.transitions} transitions, at most {self.deepest} deep"
+        )
         end = "" if self.complete else ", not all"
         return f"{told}, {self.seconds:.1f} s{end}" + (f"\n{self.finding}" if self.finding else "")
 
@@ -128,7 +131,8 @@ class Search:
                 world.do(action)
             except Exception:  # noqa: BLE001, S112 - the last action; what it raises is told below
                 continue
-        return f"{world.story()}\n\n{self._configuration.name}, {len(way)} actions: {type(error).__name__}: {error}"
+        wrong = f"{self._configuration.name}, {len(way)} actions: {type(error).__name__}: {error}"
+        return f"{world.story()}\n\n{wrong}"
 
 
 class _Found(Exception):

@@ -3,41 +3,23 @@
 from collections.abc import Iterator
 
 from active_workflow.core.attempts import Failure
-from active_workflow.core.events import (
-    CancelRequested,
-    Completed,
-    Event,
-    Failed,
-    Paused,
-    Resolved,
-    Resumed,
-    RetryRequested,
-    Returned,
-    Signalled,
-    Verified,
-)
+from active_workflow.core.events import Event, Failed, Returned, Verified
 from active_workflow.core.machine import begun
-from active_workflow.core.plan import StepKind
 from active_workflow.core.ready import due_at
-from active_workflow.core.snapshot import BlockKind, Execution
-from active_workflow.core.states import Phase, State, StepState
+from active_workflow.core.snapshot import Execution
+from active_workflow.core.states import State
 from active_workflow.engine.call import Call, CallKind, Report
-from active_workflow.engine.outside import Deliverer
-from active_workflow.errors import ActiveWorkflowError
 from active_workflow.store.base import NewExecution
 from active_workflow.testing.simulation import outcomes
 from active_workflow.testing.simulation.broken import demand
-from active_workflow.testing.simulation.faulty import FaultyStore, Killed
+from active_workflow.testing.simulation.faulty import Killed
 from active_workflow.testing.simulation.ledger import Entry
 from active_workflow.testing.simulation.world import SECOND, START, Faults, World
 from active_workflow.testing.statespace.canonical import Canonical, Key
 from active_workflow.testing.statespace.configurations import RETURNS, Configuration
+from active_workflow.testing.statespace.outside import ID, Action, Outside
 from active_workflow.testing.statespace.worker import NEVER, ROLL, SmallWorker
 
-Action = tuple[str, ...]
-"""What is done, who does it, and how it goes."""
-
-ID = "x"
 TICK = SECOND
 LEASE = 3 * TICK
 """Three renewals a lease: one each tick."""
@@ -91,14 +73,9 @@ class SmallWorld(World):
         self._made = 0
         self.workers = [self._new_worker() for _ in range(2)]
         x = begun(Execution(ID, configuration.plan, {}, {}, "", START, START, revision=1), START)
-        FaultyStore(self, self).insert([NewExecution(x, due_at=due_at(x))])
+        self.outside = Outside(self, configuration, self.left)
+        self.outside.store.insert([NewExecution(x, due_at=due_at(x))])
         self._look_about()
-
-    name = "outside"
-    alive = True
-
-    def kill(self) -> None:
-        """Whoever speaks from outside does not die here: what it says arrives or was never said."""
 
     def _new_worker(self) -> SmallWorker:
         self._made += 1
@@ -130,7 +107,7 @@ class SmallWorld(World):
         return canonical.key(parts, row_told=False)
 
     def _calls(self) -> Iterator[object]:
-        """Give what the judge will want to know of the calls that were made: of each step the last, and the rest."""
+        """Give what the judge will want to know of the calls that were made."""
         record = self.judge.records[ID]
         for kind, book in ((CallKind.RUN, self.ledger.runs), (CallKind.UNDO, self.ledger.undos)):
             for (_, step), entries in sorted(book.items()):
@@ -138,7 +115,8 @@ class SmallWorld(World):
                 spare = record.interruptions[key] + record.failures[key] + record.renewals - len(entries)
                 landed = sum(entry.effect for entry in entries)
                 mine = last.call.token == record.row.token
-                yield (kind.value, step, spare, landed, last.end, mine, all(e.end == "raised" for e in entries))
+                only_raised = all(entry.end == "raised" for entry in entries)
+                yield (kind.value, step, spare, landed, last.end, mine, only_raised)
 
     # --- Actions ------------------------------------------------------------------------------------
 
@@ -158,7 +136,7 @@ class SmallWorld(World):
                 yield from (("crash", who, how) for how in self._deaths(worker))
         if trouble and any(worker.scheduler.held for worker in self.workers):
             yield ("stall",)
-        yield from self._from_outside()
+        yield from self.outside.actions()
         if not self._somebody_busy() and not self.settled and self._next_instant() is not None:
             yield ("tick",)
 
@@ -179,31 +157,6 @@ class SmallWorld(World):
         instants = [worker.scheduler.wake_at(self.time()) for worker in self.workers]
         instants.append(self.store._rows[ID].claimable_at)  # noqa: SLF001 - leases and all
         return min((at for at in instants if at is not None and at < START + NEVER // 2), default=None)
-
-    def _from_outside(self) -> Iterator[Action]:
-        x, left = self.row, self.left
-        if x.phase is Phase.OVER:
-            return
-        if x.paused_at is not None:
-            yield ("resume",)
-        elif left["pauses"]:
-            yield ("pause",)
-        if left["cancels"] and x.phase is Phase.FORWARD:
-            yield ("cancel",)
-        if left["completions"] and self.ledger.landed((ID, "b")) is not None:
-            yield ("complete",)
-        if left["signals"]:
-            yield ("signal",)
-        for step in x.steps.values():
-            if step.state is StepState.IN_DOUBT and x.stalled:
-                yield ("resolve", step.name)
-            if step.state is StepState.COMPENSATION_FAILED and x.stalled:
-                yield ("undone by hand", step.name)
-        tried_again = x.state is State.COMPENSATION_FAILED or (
-            x.blocked is not None and x.blocked.kind is BlockKind.PIVOT
-        )
-        if left["operations"] and tried_again:
-            yield ("retry",)
 
     # --- Doing them ---------------------------------------------------------------------------------
 
@@ -230,25 +183,26 @@ class SmallWorld(World):
                 self.timeline.now += LEASE
             case ("tick",):
                 self._tick()
-            case (what, *rest):
-                self._tell(what, *rest)
+            case _:
+                self.outside.say(*action)
         self._look_about()
         if self.row.state.terminal:
             outcomes.check_end(self.judge.records[ID], self.ledger)
 
     def _tick(self) -> None:
         """Time goes by, as nobody has anything to do now: then no lease of a living worker may run out."""
+        before = self.time()
         self.timeline.now += TICK
         row = self.store._rows[ID]  # noqa: SLF001 - leases and all
-        over = row.lease_until is not None and row.lease_until <= self.time()
+        over = row.lease_until is not None and before < row.lease_until <= self.time()
         mine = [w.name for w in self.workers if w.name == row.lease_owner and ID in w.scheduler.held]
         demand(not (over and mine), 1, f"{mine} did not renew its lease in time")
 
     def _look_about(self) -> None:
         """Let workers hear at once when something can be claimed, and know at once when nothing can.
 
-        A hint may come at any time, and a claim in vain may be made at any time: no other order of these leads
-        anywhere else.
+        A hint may come at any time, and a claim in vain may be made at any time: no other order of these
+        leads anywhere else.
         """
         at = self.store._rows[ID].claimable_at  # noqa: SLF001 - leases and all
         claimable = at is not None and at <= self.time()
@@ -305,39 +259,3 @@ class SmallWorld(World):
                 event = Returned(call.step, call.attempt, str(entry.answer), {call.step: str(entry.answer)})
         entry.ended = self.time()
         worker.end(Report(call, event))
-
-    def _tell(self, what: str, step: str = "") -> None:
-        """Somebody outside says something."""
-        budget = {"cancel": "cancels", "complete": "completions", "signal": "signals", "pause": "pauses",
-                  "retry": "operations"}.get(what)  # fmt: skip
-        if budget is not None:
-            self.left[budget] -= 1
-        record = self.judge.records[ID]
-        if what in ("resolve", "undone by hand"):
-            record.resolved.add(step)
-        if what == "retry":
-            record.renewals += 5
-        deliverer = Deliverer(FaultyStore(self, self), self.time, lambda found: self.judge.told("outside", found))
-        try:
-            deliverer.deliver(ID, self._event(what, step))
-        except ActiveWorkflowError as error:
-            self.log("outside: {!r}", error)
-
-    def _event(self, what: str, step: str) -> Event:
-        landed = self.ledger.landed((ID, step))
-        number = self.configuration.signals - self.left["signals"]
-        events: dict[str, Event] = {
-            "cancel": CancelRequested(),
-            "complete": Completed(self._external, '"done"', "key"),
-            "signal": Signalled("go", f'"signal {number}"', f"key {number}"),
-            "pause": Paused(),
-            "resume": Resumed(),
-            "retry": RetryRequested(),
-            "resolve": Resolved(step, landed=landed is not None, result=landed and str(landed.answer)),
-            "undone by hand": Resolved(step, undone=True),
-        }
-        return events[what]
-
-    @property
-    def _external(self) -> str:
-        return next((s.name for s in self.configuration.plan.steps if s.kind is StepKind.EXTERNAL), "")

@@ -1,7 +1,8 @@
 """A worker that does one store call at a time: the real scheduler and driver, stopped after each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.engine.call import Call, Report, not_called, overtime
@@ -86,13 +87,13 @@ class SmallWorker:
 
     def may_claim(self) -> bool:
         """Tell whether it would claim if it were told that something is due."""
-        if self._stage > _STAGES.index(SmallWorker._claim):
+        if self._stage > self._stages.index(SmallWorker._claim):
             return False
         self.scheduler.hint()
         return self.scheduler.claim(self._world.time()) is not None
 
     def claim_in_vain(self) -> None:
-        """Make the claim that is due while nothing can be claimed: it changes nothing but when it claims next."""
+        """Make the claim that is due while nothing can be claimed: only the time of the next one changes."""
         if self.scheduler.claim(self._world.time()) is not None:
             self._driver.claim()
 
@@ -112,9 +113,9 @@ class SmallWorker:
     def go(self) -> None:
         """Go on to its next store call, and to the end of its turn if there is none."""
         try:
-            while self._stage < len(_STAGES):
+            while self._stage < len(self._stages):
                 self._stage += 1
-                if _STAGES[self._stage - 1](self) and self._has_more():
+                if self._stages[self._stage - 1](self) and self._has_more():
                     return
         except StoreError:
             pass
@@ -171,5 +172,4 @@ class SmallWorker:
     def _report(self, report: Report) -> None:
         self.scheduler.report(report, self._world.time())
 
-
-_STAGES = (SmallWorker._read_stale, SmallWorker._renew, SmallWorker._claim, SmallWorker._commit)  # noqa: SLF001
+    _stages: ClassVar[tuple[Callable[..., bool], ...]] = (_read_stale, _renew, _claim, _commit)
