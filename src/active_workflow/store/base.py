@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State
+from active_workflow.errors import SchemaError
 
 Clock = Callable[[], int]
 """Gives the present instant in microseconds."""
@@ -189,8 +190,11 @@ class LeaseInfo:
 class Store(Protocol):
     """Where executions are kept. Implement it, and prove it with ``testing.StoreContract``."""
 
-    def prepare(self) -> None:
-        """Make or check the tables; raise SchemaError where that is not possible."""
+    def prepare(self) -> Sequence[str] | None:
+        """Make the tables or bring them up to date; SchemaError where that is not possible.
+
+        Gives the names of the migrations that were applied, if there are any to be named.
+        """
         ...
 
     def now(self) -> int:
@@ -273,3 +277,34 @@ class Store(Protocol):
     def close(self) -> None:
         """Close what is open; the store may be used again after that and opens it anew."""
         ...
+
+
+@runtime_checkable
+class OnServer(Protocol):
+    """A store whose tables are made by ``active-workflow migrate`` alone: others only check them."""
+
+    def check(self) -> None:
+        """Raise SchemaError unless the tables are there, and of this version: see ``unprepared``."""
+        ...
+
+
+def ready(store: Store) -> None:
+    """Do what has to be done before the first use of a store.
+
+    Raises:
+        SchemaError: It is on a server, and its tables are missing or of another version.
+    """
+    if isinstance(store, OnServer):
+        store.check()
+    else:
+        store.prepare()
+
+
+def unprepared(where: str, version: int, newest: int) -> SchemaError:
+    """Give the error for a server whose tables are missing (version 0), or older than this library's."""
+    found = (
+        f"has tables of version {version}, and this active-workflow needs {newest}"
+        if version
+        else ("has no tables of active-workflow yet")
+    )
+    return SchemaError(f"{where} {found}: run `active-workflow migrate --store …` with the store's URL")

@@ -129,9 +129,7 @@ class _Bench:
 
     def _made(self, made: Callable[[Opened], Any]) -> tuple[Any, Ctx]:
         if self.code.transactional and self.info.connection is None:
-            raise TypeError(
-                f"{self.step!r} is transactional: give connection=, one of the test's own"
-            )
+            raise TypeError(f"{self.step!r} is transactional: give connection=, one of the test's own")
         opened = open_ctx(self.program, self.fragments, self.info, self.serializer)
         token = enter(self.info)
         try:

@@ -171,13 +171,13 @@ class Database:
             time.sleep(pause)
         raise AssertionError("the pauses have no end")
 
-    def migrate(self, act: Callable[[Link], None]) -> None:
+    def migrate(self, act: Callable[[Link], T]) -> T:
         """Do something that may take its time, such as changing tables, on a connection of its own."""
         link = self.connect(time.monotonic() + self.options.timeout)
         link.until = time.monotonic() + _CHANGING_TABLES
         link.ahead = None
         try:
-            act(link)
+            return act(link)
         except psycopg.Error as error:
             raise translate(error, self.where) from error
         finally:

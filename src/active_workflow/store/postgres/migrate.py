@@ -11,6 +11,7 @@ from importlib import resources
 from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, UndefinedTable, UniqueViolation
 
 from active_workflow.errors import SchemaError
+from active_workflow.store.base import unprepared
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.names import Names
 
@@ -39,15 +40,28 @@ def migrations() -> tuple[tuple[int, str, str], ...]:
     )
 
 
-def migrate(link: Link, names: Names, where: str) -> None:
-    """Apply what is missing; a database of a later version is refused.
+def check(link: Link, names: Names, where: str) -> None:
+    """See that nothing is missing.
+
+    Raises:
+        SchemaError: Something is, or a later version of the library made the tables.
+    """
+    newest = migrations()[-1][0]
+    version = _version(link, names, where, newest)
+    if version < newest:
+        raise unprepared(where, version, newest)
+
+
+def migrate(link: Link, names: Names, where: str) -> list[str]:
+    """Apply what is missing, and give its names; a database of a later version is refused.
 
     Raises:
         SchemaError: A later version of the library made the tables.
     """
     newest = migrations()[-1][0]
     if _version(link, names, where, newest) == newest:
-        return
+        return []
+    applied = []
     _make_guard(link, names)
     with link.transaction():
         link.run(b"SET LOCAL lock_timeout = 0")
@@ -57,6 +71,8 @@ def migrate(link: Link, names: Names, where: str) -> None:
             if number > version:
                 link.script(names.put_into(text))
                 link.run(names.put_into(_RECORD), [str(number), name])
+                applied.append(name)
+    return applied
 
 
 def _version(link: Link, names: Names, where: str, newest: int) -> int:

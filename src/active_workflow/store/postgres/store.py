@@ -35,7 +35,7 @@ from active_workflow.store.postgres.encoding import beats_text, ids_text
 from active_workflow.store.postgres.inserting import Inserter
 from active_workflow.store.postgres.joining import PostgresScripts
 from active_workflow.store.postgres.listening import Listener
-from active_workflow.store.postgres.migrate import migrate
+from active_workflow.store.postgres.migrate import check, migrate
 from active_workflow.store.postgres.names import Names, as_parameter
 from active_workflow.store.postgres.stepping import PostgresTransactions
 from active_workflow.store.transactions import StepTransaction
@@ -84,9 +84,13 @@ class PostgresStore:
         """Give the time of a clock that was given; None leaves it to the server."""
         return self._clock() if self._clock else None
 
-    def prepare(self) -> None:
+    def prepare(self) -> Sequence[str]:
         """Make the tables or bring them up to date; a later version's raise SchemaError."""
-        self._db.migrate(lambda link: migrate(link, self._names, self._db.where))
+        return self._db.migrate(lambda link: migrate(link, self._names, self._db.where))
+
+    def check(self) -> None:
+        """Raise SchemaError unless the tables are there, and of this version; see ``OnServer``."""
+        self._db.call(lambda link: check(link, self._names, self._db.where))
 
     def now(self) -> int:
         """Give the store's time."""

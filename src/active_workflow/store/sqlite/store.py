@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -56,14 +57,20 @@ class SqliteStore:
             raise ConfigurationError("SQLite without a file can't be shared between threads: use memory://")
         self._clock = clock or system_clock
         self._plans = Plans()
-        self._db = Connections(self.path, timeout, lambda connection: migrate(connection, self.path))
+        self._applied: list[str] = []
+        self._db = Connections(self.path, timeout, self._migrate)
 
     def __repr__(self) -> str:
         return f"SqliteStore({self.path!r})"
 
-    def prepare(self) -> None:
-        """Make the file and its tables, or check them; a later version's raise SchemaError."""
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        self._applied += migrate(connection, self.path)
+
+    def prepare(self) -> Sequence[str]:
+        """Make the file and its tables, or bring them up to date; a later version's raise SchemaError."""
         self._db.ready()
+        applied, self._applied = self._applied, []
+        return applied
 
     def now(self) -> int:
         """Give the store's time."""
