@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from active_workflow.errors import ConfigurationError, StoreError, UnknownCommit
 from active_workflow.store.postgres.connection import CannotConnectError, Link, Pool
 from active_workflow.store.postgres.failures import CONFLICTS, first_line, is_lost, translate
 from active_workflow.store.postgres.lending import StepLink
+from active_workflow.store.postgres.places import place_in_django, place_of
 
 T = TypeVar("T")
 L = TypeVar("L", bound=Link)
@@ -182,6 +183,10 @@ class Database:
             raise translate(error, self.where) from error
         finally:
             link.close()
+
+    def is_django(self, vendor: str, settings: Mapping[str, Any]) -> bool:
+        """Tell whether Django's settings for a database surely lead to this one, without asking a server."""
+        return vendor == "postgresql" and place_of(self._parameters) == place_in_django(settings)
 
     def close(self) -> None:
         """Close what is open; the next call opens it anew."""

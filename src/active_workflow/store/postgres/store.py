@@ -24,7 +24,7 @@ from active_workflow.store.base import (
     Renewed,
 )
 from active_workflow.store.fetched import Fetched
-from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.opening import open_caller, surrounding
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.plans import Plans
@@ -115,6 +115,10 @@ class PostgresStore:
     def join(self, connection: object) -> CallersTransaction:
         """Give the transaction that a caller's connection is in; see ``JoinsTransactions``."""
         return CallersTransaction(open_caller(connection), self._scripts, self._scripts.ready)
+
+    def surrounding(self) -> str | None:
+        """Give Django's alias for this database, if the call is in an ``atomic`` block of it."""
+        return surrounding(self._db.is_django)
 
     one_at_a_time = False
     """A transaction of a step's keeps nobody from writing; see ``RunsTransactions``."""

@@ -24,13 +24,13 @@ from active_workflow.store.base import (
     Renewed,
 )
 from active_workflow.store.clock import system_clock
-from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.opening import open_caller, surrounding
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite import committing, inserting, leasing, loading
 from active_workflow.store.sqlite.connection import DATA_ERRORS, Connections
-from active_workflow.store.sqlite.joining import SqliteScripts
+from active_workflow.store.sqlite.joining import SqliteScripts, is_file
 from active_workflow.store.sqlite.migrate import migrate
 from active_workflow.store.sqlite.sql import SQL, as_json
 from active_workflow.store.sqlite.stepping import step_transaction
@@ -91,6 +91,10 @@ class SqliteStore:
         """Give the transaction that a caller's connection to this file is in; see ``JoinsTransactions``."""
         scripts = SqliteScripts(self.path, self._plans, self.now)
         return CallersTransaction(open_caller(connection), scripts, lambda _: None)
+
+    def surrounding(self) -> str | None:
+        """Give Django's alias for this file, if the call is in an ``atomic`` block of it."""
+        return surrounding(lambda vendor, settings: vendor == "sqlite" and is_file(self.path, settings))
 
     one_at_a_time = True
     """A transaction of a step's holds the file's write lock; see ``RunsTransactions``."""
