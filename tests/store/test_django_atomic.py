@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_it_exists_once_the_block_commits_and_is_woken_then(engine: aw.Engine) -
 
 
 def test_a_rollback_takes_it_back(engine: aw.Engine) -> None:
-    with pytest.raises(ValueError, match="no stock"), transaction.atomic(using="shop"):
+    with suppress(ValueError), transaction.atomic(using="shop"):
         execution = AtomicOrder.start(n=1)
         raise ValueError("no stock")
     assert count(engine) == 0
@@ -74,7 +75,7 @@ def test_a_rollback_takes_it_back(engine: aw.Engine) -> None:
 def test_a_savepoint_takes_back_its_own(engine: aw.Engine) -> None:
     with transaction.atomic(using="shop"):
         outer = AtomicOrder.start(n=1)
-        with pytest.raises(ValueError, match="never mind"), transaction.atomic(using="shop"):
+        with suppress(ValueError), transaction.atomic(using="shop"):
             inner = AtomicOrder.start(n=2)
             raise ValueError("never mind")
         with transaction.atomic(using="shop"):
