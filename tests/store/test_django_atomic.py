@@ -128,6 +128,7 @@ def test_of_two_aliases_none_is_taken(engine: aw.Engine, url: str) -> None:
     with transaction.atomic(using="shop"), transaction.atomic(using="twin"):
         assert AtomicOrder.start(n=1).wait("20s").state == "completed"
     connections["twin"].close()
+    del connections["twin"]
 
 
 def test_a_store_without_transactions_starts_at_once(engine: aw.Engine) -> None:
