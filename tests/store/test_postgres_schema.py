@@ -18,7 +18,7 @@ from tests.store.postgres_help import claim, insert, sql
 pytestmark = pytest.mark.services
 
 
-class Greet(aw.Workflow):
+class SchemaGreet(aw.Workflow):
     @aw.step
     def hello(self) -> None: ...
 
@@ -28,7 +28,7 @@ def test_only_migrate_makes_the_tables(postgres_url: str, tmp_path: Path) -> Non
 
     def started() -> aw.Execution:
         with aw.Engine(postgres_url) as engine:
-            return engine.start(Greet, {}).wait(timeout=20)
+            return engine.start(SchemaGreet, {}).wait(timeout=20)
 
     def migrated() -> str:
         command = [sys.executable, "-m", "active_workflow", "migrate", "--store", postgres_url]
