@@ -1,11 +1,12 @@
 """Transactional steps: what a step writes and that it is done are one commit, or neither happens."""
 
+import importlib.util
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -621,17 +622,36 @@ def test_a_session(engine: Any, orders: Orders, ends: str) -> None:
         assert (done.state, orders.rows) == ("completed", [("order", 1)])
 
 
-def test_a_typed_ctx_and_deeper_code(engine: Any, orders: Orders) -> None:
-    @dataclass
-    class Info(aw.CtxInfo):
-        number: int = 0
+@dataclass
+class DataInfo(aw.CtxInfo):
+    number: int = 0
 
-    class Flow(aw.Workflow[Info]):
+
+class DictInfo(TypedDict, total=False):
+    number: int
+
+
+def ctx_types() -> list[Any]:
+    found: list[Any] = [DataInfo, DictInfo]
+    if importlib.util.find_spec("msgspec"):
+        import msgspec  # noqa: PLC0415 - needs an extra
+
+        found.append(msgspec.defstruct("StructInfo", [("number", int, 0)]))
+    if importlib.util.find_spec("pydantic"):
+        import pydantic  # noqa: PLC0415 - needs an extra
+
+        found.append(pydantic.create_model("ModelInfo", number=(int, 0)))
+    return found
+
+
+@pytest.mark.parametrize("info", ctx_types(), ids=lambda info: info.__name__)
+def test_a_typed_ctx_and_deeper_code(engine: Any, orders: Orders, info: Any) -> None:
+    class Flow(aw.Workflow, ctx=info):
         @aw.step(transactional=True)
-        def order(self) -> None:
+        def order(self) -> dict[str, int]:
             orders.put(self.ctx)
             assert aw.current().connection is self.ctx.connection
-            self.ctx.number = 7
+            return {"number": 7}
 
         @aw.step
         def after(self) -> None:
@@ -639,8 +659,8 @@ def test_a_typed_ctx_and_deeper_code(engine: Any, orders: Orders) -> None:
                 _ = self.ctx.connection
             assert aw.current().connection is None
 
-    done = engine.run(Flow.start())
-    assert (done.state, done.ctx.number) == ("completed", 7), done.error
+    done = engine.run(engine.start(Flow, {}))
+    assert (done.state, done.ctx["number"], orders.rows) == ("completed", 7, [("order", 1)]), done.error
 
 
 def test_elsewhere_it_is_a_key_like_any_other(engine: Any, orders: Orders) -> None:
