@@ -12,6 +12,7 @@ import pytest
 
 import active_workflow as aw
 from active_workflow.errors import ConfigurationError, MisuseError, StepTransactionError
+from active_workflow.store.joining import opening
 from tests.semantics.conftest import SERVERS, STORES
 
 DATABASES = ["sqlite", "postgres"]
@@ -620,6 +621,23 @@ def test_a_session(engine: Any, orders: Orders, ends: str) -> None:
         assert (done.state, done.error.type, orders.rows) == ("failed", "StepTransactionError", [])
     else:
         assert (done.state, orders.rows) == ("completed", [("order", 1)])
+
+
+def test_without_sqlalchemy_it_says_what_to_install(
+    live: aw.Engine, live_orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_there(name: str) -> Any:
+        raise ModuleNotFoundError(name)
+
+    class Flow(aw.Workflow):
+        @aw.step(transactional="session")
+        def order(self) -> None:
+            live_orders.put(self.ctx)
+
+    monkeypatch.setattr(opening, "import_module", not_there)
+    failed = Flow.start().wait(timeout=20)
+    assert (failed.state, failed.error.type, live_orders.rows) == ("failed", "ConfigurationError", [])
+    assert "pip install" in failed.error.message
 
 
 @dataclass
