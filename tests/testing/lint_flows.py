@@ -135,7 +135,7 @@ class Clean(aw.Workflow, defaults={"retry": 3}):
     )
 
 
-class Banked(aw.Workflow):
+class BankedFlow(aw.Workflow):
     @aw.step(transactional=True, retry=3)
     def post(self):
         self.ctx.connection.execute("INSERT INTO entries VALUES (1)")

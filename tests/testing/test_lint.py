@@ -37,7 +37,7 @@ def found(*what, **more):
         (flows.Crossing, {"AW106": ["left"]}),
         (flows.Doubt, {"AW107": ["letter"]}),
         (flows.Clean, {}),
-        (flows.Banked, {}),
+        (flows.BankedFlow, {}),
     ],
 )
 def test_each_finding_is_where_it_belongs(workflow, expected):
