@@ -100,6 +100,10 @@ class ContextConflict(ActiveWorkflowError):
     """Two steps that run side by side wrote different values to one key of ctx."""
 
 
+class ExecutionMoved(ActiveWorkflowError):
+    """The execution was moved to another store; the message says which. Tell it there."""
+
+
 class IllegalMove(ActiveWorkflowError, RuntimeError):
     """The law has no such move. Nothing was changed."""
 

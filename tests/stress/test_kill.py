@@ -18,6 +18,7 @@ import pytest
 
 import active_workflow as aw
 from tests.ledger import Entry, Ledger, Open
+from tests.semantics.until import until
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(aw.__file__).parents[1]
@@ -32,6 +33,8 @@ NAMES = ("first", "second", "third", "fourth", "fifth")
 STORES = {
     "sqlite": lambda _request, folder: f"sqlite:///{folder}/stress.db",
     "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
+    "mysql": lambda request, _folder: str(request.getfixturevalue("prepared_mysql_url")),
+    "redis": lambda request, _folder: str(request.getfixturevalue("prepared_redis_url")),
 }
 
 
@@ -50,7 +53,7 @@ class Workers:
             "ACTIVE_WORKFLOW_CONCURRENCY": str(SLOTS),
         }
         self._folder = folder
-        self._log = (folder / "workers.log").open("ab")
+        self._logs: dict[int, Path] = {}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.killed: list[int] = []
         self.died: list[int] = []
@@ -64,11 +67,13 @@ class Workers:
                     self.died.append(process.pid)
         while len(self.processes) < WORKERS:
             command = [sys.executable, "-m", "active_workflow", "worker", self._module]
-            self.processes.append(
-                subprocess.Popen(
-                    command, cwd=self._folder, env=self._environment, stdout=self._log, stderr=self._log
+            path = self._folder / f"worker{len(self._logs)}.log"
+            with path.open("wb") as log:
+                process = subprocess.Popen(
+                    command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
                 )
-            )
+            self.processes.append(process)
+            self._logs[process.pid] = path
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         self.killed.append(process.pid)
@@ -76,8 +81,9 @@ class Workers:
         process.wait()
 
     def stop(self) -> list[int]:
-        """Ask all of them to end, and give how they did."""
+        """Ask all of them to end, and give how they did. One that is only just coming up is waited for."""
         for process in self.processes:
+            until(lambda process=process: process.poll() is not None or self._is_up(process))
             process.terminate()
         codes = []
         for process in self.processes:
@@ -86,8 +92,10 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 codes.append(process.wait())
-        self._log.close()
         return codes
+
+    def _is_up(self, process: subprocess.Popen[bytes]) -> bool:
+        return b"Worker started" in self._logs[process.pid].read_bytes()
 
 
 @pytest.fixture

@@ -176,11 +176,6 @@ class Plan:
         return any(step.kind is StepKind.DETACHED for step in self.steps)
 
     @cached_property
-    def successors(self) -> Mapping[str, tuple[StepPlan, ...]]:
-        """The steps that name a step in their ``after``."""
-        return {s.name: tuple(t for t in self.steps if s.name in t.after) for s in self.steps}
-
-    @cached_property
     def unordered(self) -> Mapping[str, frozenset[str]]:
         """For each step, the steps that may run side by side with it."""
         before = self._ancestors()

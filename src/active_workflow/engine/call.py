@@ -45,6 +45,7 @@ class Call:
         called_at: When a slot began it (monotonic-based store time), None while it waits for one.
         ended_at: When its code had ended: the report may wait for a commit before it is taken.
         stopping: Whether its time is over and it was told to stop.
+        deaf: Whether it went on for a good while after that: it is then left alone, as a thread would be.
         over: Whether its code has ended, so that its slot is free.
         decided: Whether the step's condition has said yes, in this attempt or an earlier one.
         code: What is called, once somebody has looked it up; not the scheduler's business.
@@ -52,8 +53,8 @@ class Call:
     """
 
     __slots__ = (
-        *("attempt", "called_at", "code", "decided", "ended_at", "execution", "handed", "id", "key", "kind"),
-        *("over", "step", "stopping", "tenure", "token"),
+        *("attempt", "called_at", "code", "deaf", "decided", "ended_at", "execution", "handed", "id", "key"),
+        *("kind", "over", "step", "stopping", "tenure", "token"),
     )
 
     def __init__(
@@ -71,6 +72,7 @@ class Call:
         self.called_at: int | None = None
         self.ended_at: int | None = None
         self.stopping = False
+        self.deaf = False
         self.over = False
         self.code: Any = None
         self.handed: Any = None

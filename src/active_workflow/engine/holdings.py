@@ -88,8 +88,13 @@ class Holdings:
             self.look_soon(held)
 
     def recorded(self, held: Held, execution: Execution, now: int) -> None:
-        """Go on from what a step has recorded in its own transaction, unless it is to be read anew anyway."""
-        if held.id in self.stale or execution.revision <= held.recorded.revision:
+        """Go on from what a step has recorded in its own transaction, unless it is read anew anyway.
+
+        A commit under way was decided on without that: whatever becomes of it, the store knows better.
+        """
+        if held.sent is not None:
+            self.stale[held.id] = None
+        elif held.id in self.stale or execution.revision <= held.recorded.revision:
             self.look_soon(held)
         elif execution.phase is Phase.OVER:
             self.drop(held.id)

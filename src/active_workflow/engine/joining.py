@@ -73,7 +73,7 @@ class Joining:
         if not isinstance(store, JoinsTransactions):
             raise ConfigurationError(
                 f"connection=: {type(store).__name__} is in no database whose transactions a start could "
-                "join; use sqlite:///… or postgresql://…, or start without it"
+                "join; use sqlite:///…, postgresql://… or mysql://…, or start without it"
             )
         return store.join(connection)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from active_workflow.core.needs import needs
 from active_workflow.core.plan import Plan
 from active_workflow.core.snapshot import Execution
 from active_workflow.dsl import registry
@@ -101,7 +102,9 @@ def why_not_served(execution: Execution) -> str | None:
     program = registry.lookup(plan.workflow, plan.version)
     if program is None:
         return f"no workflow {plan.workflow!r} is defined in this process: import its module"
-    return "; ".join(program.serves(plan)) or None
+    if plan.hash == program.plan.hash:
+        return None
+    return "; ".join(lack.reason for lack in program.lacks(plan, needs(execution))) or None
 
 
 def _defined() -> frozenset[str]:

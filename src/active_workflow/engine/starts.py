@@ -1,6 +1,7 @@
 """What to start next: as many steps as there is room for, the rest in order of their asking."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from active_workflow.core.commands import Command, Compensate, Decide, Done, RunStep, Verify, WaitUntil
 from active_workflow.core.events import Started
@@ -13,6 +14,10 @@ from active_workflow.engine.worker_settings import WorkerSettings
 
 Queue = dict[str, None]
 """Ids of executions, in order."""
+
+_started = lru_cache(maxsize=4_096)(Started)
+"""The decision to start a step's next attempt: one value for all executions."""
+_NOTHING_TO_START = (WaitUntil, Done)
 
 
 class Starts:
@@ -85,7 +90,7 @@ class Starts:
         )
 
     def _is_served(self, held: Held, command: Command) -> bool:
-        if isinstance(command, WaitUntil | Done):
+        if isinstance(command, _NOTHING_TO_START):
             return False
         return self._queues is None or held.known.plan.by_name[command.step].queue in self._queues
 
@@ -98,7 +103,7 @@ class Starts:
                     return
                 alone = held.known.plan.by_name[name].starts_alone
                 if self._has_room(held, suspect=suspect, alone=alone):
-                    held.decide(Started(name), now)
+                    held.decide(_started(name), now)
             case Compensate(name):
                 suspect = held.known.steps[name].undo.is_suspect
                 if self._has_turn(held, name) and self._has_room(held, suspect=suspect):

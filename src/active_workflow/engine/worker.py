@@ -2,12 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
+from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
-from active_workflow.engine.call import Report, not_called, overtime
+from active_workflow.engine.call import Call, Report, not_called, overtime
 from active_workflow.engine.clock import StoreClock
+from active_workflow.engine.committer import Committer, Outcome
 from active_workflow.engine.driver import Driver
 from active_workflow.engine.pool import Pool
 from active_workflow.engine.scheduler import Scheduler
@@ -19,6 +21,9 @@ SLOWEST_RETRY = 5.0
 """Seconds between two attempts to reach a store that does not answer, at most."""
 MOST_MESSAGES = 1000
 """So many reports at most go into one commit: what a crash may repeat is bounded by it."""
+WORTH_A_THREAD = 16
+"""From so many changes on, a commit is made in a thread of its own: for fewer, going there and back costs
+more than the worker could do meanwhile."""
 
 
 class Worker:
@@ -43,11 +48,14 @@ class Worker:
         self._clock = clock
         self._inbox: SimpleQueue[Callable[[], None] | Report] = SimpleQueue()
         self.pool = make_pool(self._inbox.put)
+        self._committer = Committer(driver.store.commit, self._answered, f"{self.name}-commits")
+        self._committing = False
         self._failures = 0
         self._drained = threading.Event()
         self._abandoned = False
         self._door = threading.Lock()
         self._shut = False
+        self._coming: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=scheduler.settings.name, daemon=True)
 
     # --- From any thread ------------------------------------------------------------------------
@@ -70,8 +78,13 @@ class Worker:
         """Hand it an execution that was inserted with its lease; False when it has ended by now."""
         with self._door:
             if not self._shut:
-                self._inbox.put(lambda: self._scheduler.adopt(execution, good_until, self._clock.now()))
+                self._coming.add(execution.id)
+                self._inbox.put(lambda: self._adopt(execution, good_until))
             return not self._shut
+
+    def holds(self, id: str) -> bool:
+        """Tell whether an execution is in its hands: then whatever it comes to is recorded here, later."""
+        return id in self._coming or id in self._scheduler.held
 
     def touched(self, id: str) -> None:
         """Tell it that an execution was changed by somebody else in this process."""
@@ -91,12 +104,16 @@ class Worker:
             Whether everything was finished or given back in order; what still runs after the grace time
             is given up: another worker will find it interrupted.
         """
-        self._inbox.put(self._begin_drain)
-        in_order = self._drained.wait(grace)
-        if not in_order:
-            self._inbox.put(self._abandon)
-            self._thread.join(SLOWEST_RETRY)
-        self.pool.close()
+        in_order = False
+        try:
+            self._inbox.put(self._begin_drain)
+            in_order = self._drained.wait(grace)
+        finally:  # on Ctrl-C, too: who can't wait has the rest given up at once
+            if not in_order:
+                self._inbox.put(self._abandon)
+                self._thread.join(SLOWEST_RETRY)
+            self.pool.close()
+            self._committer.close()
         return in_order
 
     # --- In its own thread ----------------------------------------------------------------------
@@ -114,9 +131,9 @@ class Worker:
         self._drained.set()
 
     def _work(self) -> None:
-        self._take_messages()
         try:
-            calls = self._driver.turn()
+            self._take_messages()
+            calls = self._turn()
             self._failures = 0
         except StoreUnavailable as error:
             self._failures += 1
@@ -130,39 +147,65 @@ class Worker:
         self.pool.submit(calls)
         self._stop_expired()
 
+    def _turn(self) -> list[Call]:
+        """Do what is to be done in the store now; a large commit goes on while its answer is waited for."""
+        if self._committing:
+            self._driver.renew()
+            return self._scheduler.calls()
+        changes = self._driver.prepare()
+        if len(changes) >= WORTH_A_THREAD:
+            self._committing = True
+            self._committer.submit(changes)
+        elif changes:
+            self._driver.commit_now(changes)
+        return self._scheduler.calls()
+
+    def _answered(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        """Take what became of a commit, in the committer's thread."""
+        self._inbox.put(lambda: self._settle(changes, outcome))
+
+    def _settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        self._committing = False
+        self._driver.settle(changes, outcome)
+
     def _over(self) -> bool:
         with self._door:
             at_rest = self._scheduler.draining and not self._scheduler.held and self._inbox.empty()
-            self._shut = self._abandoned or at_rest
+            self._shut = (self._abandoned or at_rest) and not self._committing
             return self._shut
 
     def _take_messages(self) -> None:
         try:
             message = self._inbox.get(timeout=self._patience())
+            now = self._clock.now()  # one instant for all that has gathered: they are recorded together
             for _ in range(MOST_MESSAGES):
-                self._take(message)
+                self._take(message, now)
                 message = self._inbox.get_nowait()
-            self._take(message)
+            self._take(message, now)
         except Empty:
             return
 
-    def _take(self, message: Callable[[], None] | Report) -> None:
+    def _take(self, message: Callable[[], None] | Report, now: int) -> None:
         if isinstance(message, Report):
-            self._scheduler.report(message, self._clock.now())
+            self._scheduler.report(message, now)
         else:
             message()
+
+    def _adopt(self, execution: Execution, good_until: int) -> None:
+        self._scheduler.adopt(execution, good_until, self._clock.now())
+        self._coming.discard(execution.id)
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do even if no message comes."""
         if self._failures:
             return min(SLOWEST_RETRY, 0.05 * 2.0 ** min(self._failures, 10))
         now = self._clock.now()
-        wake_at = self._scheduler.wake_at(now)
+        wake_at = self._scheduler.wake_at(now, committing=self._committing)
         return None if wake_at is None else max(0, wake_at - now) / 1_000_000
 
     def _stop_expired(self) -> None:
         for call in self._scheduler.expired(self._clock.now()):
-            if not self.pool.stop(call):
+            if call.deaf or not self.pool.stop(call):
                 roll = self._scheduler.roll()
                 self._inbox.put(Report(call, overtime(call, roll, stopped=False), over=False))
 

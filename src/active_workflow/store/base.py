@@ -18,7 +18,6 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State
-from active_workflow.errors import SchemaError
 
 Clock = Callable[[], int]
 """Gives the present instant in microseconds."""
@@ -111,7 +110,7 @@ class ClaimRequest:
         lease: For how long, microseconds.
         workflows: Only these; None is all.
         queues: Only these; None is all.
-        not_plans: None with one of these plan hashes.
+        not_plans: None that is blocked and has one of these plan hashes.
     """
 
     owner: str
@@ -280,11 +279,18 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class OnServer(Protocol):
-    """A store whose tables are made by ``active-workflow migrate`` alone: others only check them."""
+class ChecksTables(Protocol):
+    """What a store has that can look at its tables without making any.
+
+    Attributes:
+        prepares_itself: Whether its first use makes them, as a file's does. Else only ``prepare`` does, which
+            ``active-workflow migrate`` calls: who uses a server need not be allowed to make tables.
+    """
+
+    prepares_itself: bool
 
     def check(self) -> None:
-        """Raise SchemaError unless the tables are there, and of this version: see ``unprepared``."""
+        """Raise StoreError unless the tables are there and up to date; change nothing."""
         ...
 
 
@@ -292,19 +298,9 @@ def ready(store: Store) -> None:
     """Do what has to be done before the first use of a store.
 
     Raises:
-        SchemaError: It is on a server, and its tables are missing or of another version.
+        SchemaError: It doesn't prepare itself, and its tables are missing or of another generation.
     """
-    if isinstance(store, OnServer):
+    if isinstance(store, ChecksTables) and not store.prepares_itself:
         store.check()
     else:
         store.prepare()
-
-
-def unprepared(where: str, version: int, newest: int) -> SchemaError:
-    """Give the error for a server whose tables are missing (version 0), or older than this library's."""
-    found = (
-        f"has tables of version {version}, and this active-workflow needs {newest}"
-        if version
-        else ("has no tables of active-workflow yet")
-    )
-    return SchemaError(f"{where} {found}: run `active-workflow migrate --store …` with the store's URL")

@@ -11,8 +11,8 @@ from active_workflow.store.joining.with_sqlite3 import SqliteCaller
 from active_workflow.store.transactions import IsHere, StepSession
 
 _TAKEN = (
-    "a sqlite3 or psycopg connection, a SQLAlchemy Connection or Session (or their async kinds), or an alias "
-    "of Django's databases"
+    "a sqlite3, psycopg or PyMySQL connection, a SQLAlchemy Connection or Session (or their async kinds), or "
+    "an alias of Django's databases"
 )
 
 
@@ -30,6 +30,8 @@ def open_caller(given: object) -> Caller:
         caller = import_module("active_workflow.store.joining.with_sqlalchemy").open_sqlalchemy(given)
     elif "psycopg" in family:
         caller = import_module("active_workflow.store.postgres.with_psycopg").open_psycopg(given)
+    elif "pymysql" in family:
+        caller = import_module("active_workflow.store.mysql.with_pymysql").open_pymysql(given)
     elif "django" in family and isinstance(alias := getattr(given, "alias", None), str):
         caller = _of_django(alias)
     elif isinstance(given, str):

@@ -35,7 +35,7 @@ from active_workflow.store.postgres.encoding import beats_text, ids_text
 from active_workflow.store.postgres.inserting import Inserter
 from active_workflow.store.postgres.joining import PostgresScripts
 from active_workflow.store.postgres.listening import Listener
-from active_workflow.store.postgres.migrate import check, migrate
+from active_workflow.store.postgres.migrate import check_tables, migrate
 from active_workflow.store.postgres.names import Names, as_parameter
 from active_workflow.store.postgres.stepping import PostgresTransactions
 from active_workflow.store.transactions import StepTransaction
@@ -88,9 +88,12 @@ class PostgresStore:
         """Make the tables or bring them up to date; a later version's raise SchemaError."""
         return self._db.migrate(lambda link: migrate(link, self._names, self._db.where))
 
+    prepares_itself = False
+    """Its first use looks at the tables and makes none; see ``ChecksTables``."""
+
     def check(self) -> None:
-        """Raise SchemaError unless the tables are there, and of this version; see ``OnServer``."""
-        self._db.call(lambda link: check(link, self._names, self._db.where))
+        """Raise SchemaError unless this version's tables are there; changes nothing."""
+        self._db.call(lambda link: check_tables(link, self._names, self._db.where))
 
     def now(self) -> int:
         """Give the store's time."""

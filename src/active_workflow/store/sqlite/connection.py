@@ -19,6 +19,7 @@ from active_workflow.errors import (
     StoreUnavailable,
     UnknownCommit,
 )
+from active_workflow.store.sqlite.opening import code_of, explained, identity
 from active_workflow.store.sqlite.turns import Turns
 
 OLDEST = (3, 38, 0)
@@ -78,6 +79,7 @@ class Connections:
         self.turns = _lock_for(self.path)
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
+        self._file: tuple[int, int] | None = None
         self._pid = os.getpid()
 
     def _check_fork(self) -> None:
@@ -97,6 +99,7 @@ class Connections:
             raise MisuseError(_IN_A_STEP.format(path=self.path))
         with self.turns, translated(self.path):
             writer = self._ready()
+            self._check_file()
             writer.execute("BEGIN IMMEDIATE")
             try:
                 yield writer
@@ -120,6 +123,7 @@ class Connections:
             if self._writer is None:
                 with self.turns:
                     self._ready()
+            self._check_file()
             reader = self._take_reader()
             try:
                 yield reader
@@ -143,16 +147,27 @@ class Connections:
 
     def _ready(self) -> sqlite3.Connection:
         if self._writer is None:
-            writer = self._open()
+            with explained(self.path):
+                writer = self._open()
             try:
-                self._until_free(lambda: _use_wal(writer, self.path))
+                with explained(self.path):
+                    self._until_free(lambda: _use_wal(writer, self.path))
                 writer.execute("PRAGMA synchronous=FULL")
                 self._prepare(writer)
             except BaseException:
                 writer.close()
                 raise
+            self._file = identity(self.path)
             self._writer = writer
         return self._writer
+
+    def _check_file(self) -> None:
+        """Refuse to go on with a file that has no name any more: what is written into it is lost."""
+        if self._file != identity(self.path):
+            raise StoreError(
+                f"{self.path} was removed or replaced while it was open: what is written now is in no file; "
+                "put it back, and start this process anew"
+            )
 
     def _until_free(self, act: Callable[[], None]) -> None:
         """Try until nobody is in the way: changing the journal mode doesn't wait by itself."""
@@ -212,7 +227,7 @@ def commit(connection: sqlite3.Connection, path: str) -> None:
     try:
         connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
-        if _code(error) == sqlite3.SQLITE_IOERR:
+        if code_of(error) == sqlite3.SQLITE_IOERR:
             raise UnknownCommit(f"{path}: the disk failed during a commit ({error}); read again") from error
         raise
 
@@ -232,14 +247,9 @@ _REMEDIES = {
 }
 
 
-def _code(error: sqlite3.Error) -> int:
-    """Give the primary result code: the low byte of the extended one."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
 def is_busy(error: sqlite3.Error) -> bool:
     """Tell whether somebody else was in the way."""
-    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return code_of(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 DATA_ERRORS = (
@@ -265,7 +275,7 @@ def translated(path: str) -> Iterator[None]:
 
 
 def _translate(error: sqlite3.DatabaseError, path: str) -> StoreError:
-    code = _code(error)
+    code = code_of(error)
     if code in _REMEDIES:
         return StoreUnavailable(f"{path}: {error}: {_REMEDIES[code]}")
     if "no such table" in str(error):

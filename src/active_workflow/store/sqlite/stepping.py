@@ -4,48 +4,20 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.errors import DataRejected, StoreUnavailable
 from active_workflow.store.base import Verdict
-from active_workflow.store.joining.lent import Hands, Lent, ended, refused
+from active_workflow.store.joining.lent import Hands, ended, refused
 from active_workflow.store.joining.opening import open_session
 from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite import loading
 from active_workflow.store.sqlite.committing import apply_all, encode
 from active_workflow.store.sqlite.connection import DATA_ERRORS, Connections, commit, translated
+from active_workflow.store.sqlite.lending import StepConnection
 from active_workflow.store.transactions import Decide, StepSession
 
 _SAVEPOINT = "active_workflow_step"
-
-
-class StepConnection(Lent, sqlite3.Connection):
-    """A connection that is lent to a step."""
-
-    def commit(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.commit()"):
-            super().commit()
-
-    def rollback(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.rollback()"):
-            super().rollback()
-
-    def close(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.close()"):
-            super().close()
-
-    def __enter__(self) -> Self:
-        self.refuse_end("`with connection:`")
-        return self
-
-    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
-        """Refuse it to a step: Python commits before it runs one."""
-        self.refuse_end("connection.executescript() (which commits first)")
-        return super().executescript(sql_script)
 
 
 class SqliteStepTransaction:
@@ -145,10 +117,10 @@ class SqliteStepTransaction:
             if self._over:
                 return
             self.late = True
-            self.connection.set_authorizer(self._authorize)  # which has all statements asked about again
-            self.connection.interrupt()
-            self._ours = threading.get_ident()
-            self._close_transaction()
+            with self.connection.taken_away():
+                self.connection.set_authorizer(self._authorize)  # which has all statements asked about again
+                self._ours = threading.get_ident()
+                self._close_transaction()
 
     def end(self) -> None:
         """End it, in whichever way that has not been done."""

@@ -31,7 +31,7 @@ from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite import committing, inserting, leasing, loading
 from active_workflow.store.sqlite.connection import DATA_ERRORS, Connections
 from active_workflow.store.sqlite.joining import SqliteScripts, is_file
-from active_workflow.store.sqlite.migrate import migrate
+from active_workflow.store.sqlite.migrate import check_file, migrate
 from active_workflow.store.sqlite.sql import SQL, as_json
 from active_workflow.store.sqlite.stepping import step_transaction
 from active_workflow.store.sqlite.watch import watch
@@ -71,6 +71,13 @@ class SqliteStore:
         self._db.ready()
         applied, self._applied = self._applied, []
         return applied
+
+    prepares_itself = True
+    """Its first use makes the file and its tables; see ``ChecksTables``."""
+
+    def check(self) -> None:
+        """Raise StoreError unless the file is there with this version's tables; changes nothing."""
+        check_file(self.path)
 
     def now(self) -> int:
         """Give the store's time."""

@@ -1,5 +1,6 @@
 """Judging calls: whether user code may be called now, by what the store and the ledger say."""
 
+from active_workflow.core.retry import RetryPolicy
 from active_workflow.core.snapshot import Step
 from active_workflow.core.states import Effect, Phase, StepState
 from active_workflow.engine.call import Call, CallKind
@@ -63,7 +64,7 @@ def _check_run(record: Record, call: Call, ledger: Ledger, now: int) -> None:
     if plan.at_most_once and not plan.verifies:
         known = all(entry.end == "raised" for entry in earlier)
         demand(
-            known or call.step in record.resolved or record.renewals,
+            known or call.step in record.resolved | record.rejected or record.renewals,
             5,
             f"{call}: at most once, and what it did is unknown",
         )
@@ -82,6 +83,17 @@ def _check_again(record: Record, call: Call, last: Entry, now: int) -> None:
     elif last.end == "returned" and plan.kind == "call":
         late = last.call.timeout is not None and last.call.stopping
         demand(late, 2, f"{call}: attempt {last.call.attempt} returned under this lease")
+    elif last.end == "raised" and last.ended is not None and plan.retry and not record.renewals:
+        pause = _least_delay(plan.retry[0], record.row.step(call.step).run.failures)
+        demand(now >= last.ended + pause, 14, f"{call}: its retry's delay of {pause} µs is not over")
+
+
+def _least_delay(policy: RetryPolicy, failures: int) -> int:
+    """Give how long a retry has to wait at least, reckoned without the law; every policy here is for all errors."""
+    base = policy.first_delay or 0
+    if policy.backoff == "exponential" and failures > 1:
+        base <<= failures - 1
+    return min(base // 2 if policy.jitter else base, policy.max_delay)
 
 
 def _check_undo(record: Record, call: Call, ledger: Ledger) -> None:
@@ -98,7 +110,7 @@ def _check_undo(record: Record, call: Call, ledger: Ledger) -> None:
     demand(not others, 7, f"{call}: the undo of {others} is not over")
     place = record.order.index(call.step) if call.step in record.order else -1
     demand(place >= 0, 7, f"{call}: the step has no outcome")
-    later = record.order[place + 1 :] if call.attempt == 1 else ()  # one that has begun is brought to an end
+    later = record.order[place + 1 : record.undo_began[call.step]]  # one that has begun is brought to an end
     for name in later:
         demand(_is_behind(row.steps[name], plan_compensates=row.plan.by_name[name].compensates), 7,
                f"{call}: {name} was recorded later and is not undone yet")  # fmt: skip

@@ -64,6 +64,7 @@ class FaultyStore:
         if fault is None:
             return act()
         self._world.log("{} {}: {}", self._process.name, name, fault)
+        self._world.count("fault", f"{name} {fault}")
         if fault == "slow":
             self._wait(faults.delay())
         elif fault == "fails before":
@@ -111,6 +112,8 @@ class FaultyStore:
         def act() -> Sequence[Applied]:
             answers = self._store.commit(changes)
             after = {x.id: x for x in self._store.load([change.id for change in changes])}
+            for answer in answers:
+                self._world.count("answer", answer.verdict)
             self._world.judge.committed(self._process.name, changes, answers, after)
             return answers
 

@@ -19,6 +19,8 @@ class Entry:
             recorded), ``stopped`` (cancelled), ``rolled back`` (returned, and its transaction came to
             nothing), ``died`` (with its process); None while it runs.
         answer: What it returned.
+        ended: When it ended, as far as that is watched.
+        correlation: The id under which the partner of an external step knows it.
     """
 
     call: Call
@@ -27,6 +29,8 @@ class Entry:
     effect: bool = False
     end: str | None = None
     answer: object = None
+    ended: int | None = None
+    correlation: str | None = None
 
     @property
     def transactional(self) -> bool:

@@ -2,10 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from active_workflow.core.change import Change
 from active_workflow.core.events import Event
 from active_workflow.core.snapshot import Execution
 from active_workflow.engine.call import Call, Report, not_called, overtime
+from active_workflow.engine.committer import Outcome
 from active_workflow.engine.driver import Driver
 from active_workflow.engine.scheduler import Scheduler, WorkerSettings
 from active_workflow.engine.transactional import Transactional
@@ -46,7 +49,9 @@ class Process:
         self._world = world
         self._code = code
         self._on_end = on_end
-        self._skew = world.random.choice((0, 0, -30 * MILLISECOND, 30 * MILLISECOND))
+        self._skew = world.random.choice((0, 0, -SECOND, -30 * MILLISECOND, 30 * MILLISECOND, SECOND))
+        if self._skew:
+            world.count("blow", "is skewed")
         self._slots = world.random.choice(world.slots)
         settings = WorkerSettings(
             name, LEASE, 2 * SECOND, self._slots, queues, one_transaction=world.one_transaction
@@ -61,6 +66,7 @@ class Process:
         self._frozen_until = 0
         self._starved_until = 0
         self._busy = False
+        self._committing = False
         self._wake_at: int | None = None
         self._failures = 0
         self._deadline: int | None = None
@@ -182,11 +188,10 @@ class Process:
             self._sleep()
 
     def _turn(self) -> None:
-        inbox, self._inbox = self._inbox, []
-        for act in inbox:
-            act()
         try:
-            calls = self._driver.turn()
+            while self._inbox:
+                self._inbox.pop(0)()
+            calls = self._calls()
             self._failures = 0
         except StoreError:
             self._failures += 1
@@ -196,6 +201,34 @@ class Process:
         self._queue.extend(calls)
         self._fill_slots()
         self._stop_expired()
+
+    def _calls(self) -> list[Call]:
+        """Do what is to be done in the store, and give the calls to make: as ``Worker`` does it.
+
+        Now and then a commit is made by a thread of its own, and much may happen before its answer is taken.
+        """
+        if self._committing:
+            self._driver.renew()
+        elif self._world.chance(0.5):
+            return self._driver.turn()
+        elif changes := self._driver.prepare():
+            self._committing = True
+            self.later(self._world.up_to(100 * MILLISECOND), lambda: self._commit(changes))
+        return self.scheduler.calls()
+
+    def _commit(self, changes: Sequence[Change]) -> None:
+        try:
+            outcome: Outcome = self._driver.store.commit(changes)
+        except Killed:
+            return
+        except StoreError as error:
+            outcome = error
+        answered = partial(self._settle, changes, outcome)
+        self.later(self._world.up_to(100 * MILLISECOND), lambda: self.tell(answered))
+
+    def _settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        self._committing = False
+        self._driver.settle(changes, outcome)
 
     def _stop_expired(self) -> None:
         world = self._world
@@ -217,12 +250,12 @@ class Process:
             self.wake(min(SLOWEST_RETRY, 50 * MILLISECOND * 2 ** min(self._failures, 10)))
             return
         now = self.now()
-        at = now if self._inbox else self.scheduler.wake_at(now)
+        at = now if self._inbox else self.scheduler.wake_at(now, committing=self._committing)
         if at is not None:
             self.wake(max(at - now, self._world.up_to(2 * MILLISECOND)))
 
     def _ended_in_order(self) -> bool:
-        if not self.scheduler.draining:
+        if not self.scheduler.draining or self._committing:
             return False
         if self.scheduler.held and self._world.timeline.now < (self._deadline or 0):
             return False
