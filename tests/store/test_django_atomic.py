@@ -24,10 +24,12 @@ class AtomicOrder(aw.Workflow):
 def url_of(store: str, request: pytest.FixtureRequest) -> str:
     if store == "sqlite":
         return f"sqlite:///{request.getfixturevalue('tmp_path')}/atomic.db"
-    return str(request.getfixturevalue("prepared_postgres_url"))
+    return str(request.getfixturevalue(f"prepared_{store}_url"))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+@pytest.fixture(
+    params=["sqlite", *(pytest.param(name, marks=pytest.mark.services) for name in ("postgres", "mysql"))]
+)
 def url(request: pytest.FixtureRequest) -> str:
     return url_of(request.param, request)
 
@@ -115,7 +117,9 @@ def test_what_is_not_certain_is_not_joined(engine: aw.Engine, url: str, tmp_path
         with transaction.atomic(using="shop"):
             execution = AtomicOrder.start(n=1)
     else:
-        settings["OPTIONS"] = {"options": "-c search_path=public"}
+        settings["OPTIONS"] = (
+            {"options": "-c search_path=public"} if "postgres" in url else {"init_command": "SELECT 1"}
+        )
         with transaction.atomic(using="shop"):
             execution = AtomicOrder.start(n=1)
             assert count(engine) == 1

@@ -1,13 +1,8 @@
 """Tables of the PostgreSQL store: how they are made, where, and what they refuse."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import psycopg
 import pytest
 
-import active_workflow as aw
 from active_workflow.errors import ActiveWorkflowError, ConfigurationError, SchemaError, StoreUnavailable
 from active_workflow.store import open_store
 from active_workflow.store.postgres import migrate as migrating
@@ -17,45 +12,6 @@ from tests.store.postgres_help import sql
 from tests.store.server_help import claim, insert
 
 pytestmark = pytest.mark.services
-
-
-class SchemaGreet(aw.Workflow):
-    @aw.step
-    def hello(self) -> None: ...
-
-
-def test_only_migrate_makes_the_tables(postgres_url: str, tmp_path: Path) -> None:
-    """The first use of a server that isn't prepared says what to run, and makes nothing."""
-
-    def started() -> aw.Execution:
-        with aw.Engine(postgres_url) as engine:
-            return engine.start(SchemaGreet, {}).wait(timeout=20)
-
-    def migrated() -> str:
-        command = [sys.executable, "-m", "active_workflow", "migrate", "--store", postgres_url]
-        ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-        return ran.stderr + ran.stdout
-
-    with pytest.raises(SchemaError, match="has no tables of ours: run `active-workflow migrate"):
-        started()
-    assert sql(postgres_url, "SELECT to_regclass('aw_executions')") == [(None,)]
-    assert migrated() == "applied 0001_initial\nThe store is ready.\n"
-    assert started().state == "completed"
-    assert migrated() == "The store is ready.\n"
-    sql(postgres_url, "DELETE FROM aw_migrations WHERE version > 0")  # as if it were an older one's
-    with pytest.raises(SchemaError, match="run `active-workflow migrate"):
-        started()
-
-
-def test_a_worker_says_so_and_ends(postgres_url: str, tmp_path: Path) -> None:
-    (tmp_path / "flows.py").write_text(
-        "import active_workflow as aw\nclass Greet(aw.Workflow):\n  hello = aw.task(lambda ctx: 1)\n"
-    )
-    command = [sys.executable, "-m", "active_workflow", "worker", "flows", "--store", postgres_url]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
-    assert ended.returncode != 0
-    assert "run `active-workflow migrate" in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("schema", [None, "flows"])
