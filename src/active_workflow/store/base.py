@@ -13,7 +13,7 @@ the store was given a clock, which then decides everywhere.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
@@ -294,13 +294,18 @@ class ChecksTables(Protocol):
         ...
 
 
+def needs_migrate(store: Store) -> TypeGuard[ChecksTables]:
+    """Tell whether the first use of a store leaves its tables to ``migrate``, as on a server."""
+    return isinstance(store, ChecksTables) and not store.prepares_itself
+
+
 def ready(store: Store) -> None:
     """Do what has to be done before the first use of a store.
 
     Raises:
         SchemaError: It doesn't prepare itself, and its tables are missing or of another generation.
     """
-    if isinstance(store, ChecksTables) and not store.prepares_itself:
+    if needs_migrate(store):
         store.check()
     else:
         store.prepare()
