@@ -11,7 +11,7 @@ from active_workflow.core.plan import Plan
 from active_workflow.core.snapshot import Execution
 from active_workflow.dsl import registry
 from active_workflow.dsl.program import Program
-from active_workflow.engine.call import Report
+from active_workflow.engine.call import Call, Report
 from active_workflow.engine.calls import Caller
 from active_workflow.engine.clock import StoreClock
 from active_workflow.engine.driver import Driver
@@ -71,7 +71,7 @@ def make_worker(parts: Parts, loop: asyncio.AbstractEventLoop | None = None) -> 
 
     caller = parts.caller(wait_for)
 
-    def make_pool(report: Callable[[Report], None]) -> Pool:
+    def make_pool(report: Callable[[Report], Call | None], report_async: Callable[[Report], None]) -> Pool:
         return Pool(
             parts.settings.concurrency,
             "active-workflow",
@@ -79,6 +79,7 @@ def make_worker(parts: Parts, loop: asyncio.AbstractEventLoop | None = None) -> 
             call=caller.call,
             call_async=caller.call_async,
             report=report,
+            report_async=report_async,
             loop=loop,
         )
 

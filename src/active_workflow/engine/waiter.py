@@ -47,6 +47,7 @@ class Waiter:
         self._look = False
         self._closed = False
         self._patience = SHORTEST
+        self._lingers = False
         self._thread: threading.Thread | None = None
 
     def wait_for(self, id: str) -> "Future[Found]":
@@ -57,14 +58,13 @@ class Waiter:
         """
         future: Future[Found] = Future()
         with self._lock:
-            at_rest = not self._awaited
             self._awaited.setdefault(id, []).append(future)
             self._closed = False
             if self._thread is None or not self._thread.is_alive():
                 self._patience = SHORTEST
                 self._thread = threading.Thread(target=self._run, name="active-workflow-waiter", daemon=True)
                 self._thread.start()
-            elif at_rest or self._patience > SHORTEST:
+            elif self._lingers or self._patience > SHORTEST:  # else it asks soon enough as it is
                 self._patience = SHORTEST
                 self._lock.notify_all()
         return future
@@ -130,7 +130,9 @@ class Waiter:
 
     def _is_wanted(self) -> bool:
         """Tell whether somebody waits, or comes to wait before long."""
+        self._lingers = True
         self._lock.wait_for(lambda: bool(self._awaited) or self._closed, LINGERS)
+        self._lingers = False
         return bool(self._awaited)
 
     def _stirs(self, patience: float) -> bool:

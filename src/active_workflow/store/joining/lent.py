@@ -1,6 +1,7 @@
 """A connection in the hands of a step: its transaction isn't the step's to end."""
 
 from enum import Enum
+from typing import Self
 
 from active_workflow.errors import StepTransactionError
 
@@ -15,7 +16,7 @@ class Hands(Enum):
 
 
 class Lent:
-    """What a driver's connection inherits to be lent to steps.
+    """What a driver's connection inherits first of all, to be lent to steps.
 
     Attributes:
         hands: Who uses it now.
@@ -28,6 +29,26 @@ class Lent:
         if self.hands is Hands.STEP:
             raise refused(what)
         return self.hands is Hands.OURS
+
+    def commit(self) -> None:
+        """Refuse it to a step."""
+        if self.refuse_end("connection.commit()"):
+            super().commit()  # type: ignore[misc]  # the driver's, here and below
+
+    def rollback(self) -> None:
+        """Refuse it to a step."""
+        if self.refuse_end("connection.rollback()"):
+            super().rollback()  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Refuse it to a step."""
+        if self.refuse_end("connection.close()"):
+            super().close()  # type: ignore[misc]
+
+    def __enter__(self) -> Self:
+        self.refuse_end("`with connection:`")
+        entered: Self = super().__enter__()  # type: ignore[misc]
+        return entered
 
 
 def refused(what: str) -> StepTransactionError:

@@ -1,7 +1,7 @@
 """The connections that are lent to steps."""
 
 from contextlib import suppress
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
@@ -56,22 +56,3 @@ class StepLink(Lent, Link):
         except CONFLICTS:
             self.conflicted = True
             raise
-
-    def commit(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.commit()"):
-            super().commit()
-
-    def rollback(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.rollback()"):
-            super().rollback()
-
-    def close(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.close()"):
-            super().close()
-
-    def __enter__(self) -> Self:
-        self.refuse_end("`with connection:`")
-        return super().__enter__()

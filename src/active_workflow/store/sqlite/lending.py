@@ -86,25 +86,6 @@ class StepConnection(Lent, sqlite3.Connection):
         self.refuse_end("connection.executescript() (which commits first)")
         return super().executescript(sql_script)
 
-    def commit(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.commit()"):
-            super().commit()
-
-    def rollback(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.rollback()"):
-            super().rollback()
-
-    def close(self) -> None:
-        """Refuse it to a step."""
-        if self.refuse_end("connection.close()"):
-            super().close()
-
-    def __enter__(self) -> Self:
-        self.refuse_end("`with connection:`")
-        return self
-
 
 class StepCursor(sqlite3.Cursor):
     """A cursor of a connection that is lent to a step: each call of it uses the connection alone."""
