@@ -29,6 +29,7 @@ def measure(sync: str, seconds: float) -> dict[str, float]:
     try:
         url = server.url()
         with aw.Engine(url, embedded=False) as starter, aw.Engine(url, concurrency=8) as engine:
+            starter.store.prepare()
             start(starter, 500)
             warm_up = drain(engine, server, 500)
             count = int(500 / warm_up * seconds * 1.3) + 500

@@ -16,6 +16,7 @@ from tests.servers.fixtures import (  # noqa: F401 - for all tests
     prepared_mysql_url,
     prepared_oldest_postgres_url,
     prepared_postgres_url,
+    prepared_redis_url,
     redis_proxy,
     redis_server,
     redis_url,

@@ -187,8 +187,11 @@ def test_resolve_misused(run, arguments, told) -> None:
 
 
 def test_migrate(run, run_json, tmp_path) -> None:
-    assert run("migrate").stdout == "The store is ready.\n"
-    assert run_json("migrate")["ready"] is True
+    first = run("migrate")
+    assert (first.stdout, first.stderr) == ("The store is ready.\n", "applied 0001_initial\n")
+    again = run("migrate")
+    assert (again.stdout, again.stderr) == ("The store is ready.\n", "")
+    assert run_json("migrate") == {"ready": True, "applied": []}
     assert (tmp_path / "store.db").exists()
 
 

@@ -107,6 +107,21 @@ def test_init_adds_to_a_project_and_keeps_what_there_is(folder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("store", "migrate"),
+    [
+        ("sqlite:///x.db", False),
+        ("postgresql://host/db", True),
+        ("mysql://host/db", True),
+        ("redis://host/0", True),
+    ],
+)
+def test_init_says_what_is_next(folder, store, migrate) -> None:
+    lines = run("init", "--store", store).stdout.splitlines()
+    first = lines[lines.index("Next:") + 1]
+    assert first == ("  active-workflow migrate" if migrate else "  active-workflow worker workflows")
+
+
+@pytest.mark.parametrize(
     ("store", "told"),
     [
         ("sqlite:/x.db", "is no URL"),

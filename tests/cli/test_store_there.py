@@ -36,7 +36,7 @@ def test_a_database_that_is_not_ours_is_left_alone(store, tmp_path) -> None:
     other.write_bytes(b"")
     result = run("list", "--store", f"sqlite:///{other}")
     assert result.exit_code == 1
-    assert "has no tables of ours: run `active-workflow migrate`" in result.stderr
+    assert "has no tables of ours: run `active-workflow migrate" in result.stderr
     assert other.read_bytes() == b""
 
 

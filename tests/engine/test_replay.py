@@ -213,7 +213,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(aw.StoreError, match="no such store"):
         replay(f"sqlite:///{tmp_path}/typo.db")
     (tmp_path / "other.db").write_bytes(b"")
-    with pytest.raises(aw.StoreError, match="no tables of ours: run `active-workflow migrate`"):
+    with pytest.raises(aw.StoreError, match="no tables of ours: run `active-workflow migrate"):
         replay(f"sqlite:///{tmp_path}/other.db")
     assert [path.name for path in tmp_path.iterdir()] == ["other.db"]
     assert (tmp_path / "other.db").stat().st_size == 0

@@ -1,7 +1,7 @@
 """Writes the golden files of the present row format: ``python -m tests.golden.make``.
 
-Run it once for each new format, and commit what it writes. Files that are there are never written again: they
-are what earlier versions have left in users' databases.
+Run it for each new format and each new kind of store, and commit what it writes. Files that are there are
+never written again: they are what earlier versions have left in users' databases.
 """
 
 import json
@@ -28,7 +28,9 @@ from active_workflow.store.sqlite.store import SqliteStore
 from active_workflow.store.step_rows import STEP_COLUMNS
 from tests.golden.kinds import KINDS
 from tests.golden.stories import Clock, make_all, open_engine
+from tests.servers.mariadb import MariaDBServer
 from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -65,17 +67,19 @@ def rows(store: SqliteStore) -> dict[str, Any]:
 
 
 def write(number: int, urls: Mapping[str, str]) -> Path:
-    """Write the files of a format.
+    """Write those files of a format that aren't there yet.
 
     Args:
         number: Which format: that of the code.
         urls: Where to make a store of each kind.
     """
     folder = folder_of(number)
-    if folder.exists():
+    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.*")}
+    missing = {name: url for name, url in urls.items() if KINDS[name].file not in texts}
+    if not missing:
         raise SystemExit(f"{folder} is there already, and stays as it is: a new format gets a new number")
-    texts: dict[str, str] = {}
-    for name, url in urls.items():
+    there = set(texts)
+    for name, url in missing.items():
         clock = Clock()
         store = open_store(url, clock.micros)
         store.prepare()
@@ -89,9 +93,9 @@ def write(number: int, urls: Mapping[str, str]) -> Path:
                 texts["rows.json"] = _json(rows(store))
         store.close()
         texts[KINDS[name].file] = KINDS[name].dump(url)
-    folder.mkdir()
-    for file, text in texts.items():
-        (folder / file).write_text(text.replace(f"{ROOT}/", ""), encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    for file in texts.keys() - there:
+        (folder / file).write_text(texts[file].replace(f"{ROOT}/", ""), encoding="utf-8")
     return folder
 
 
@@ -119,14 +123,21 @@ def _json(value: Any) -> str:
 
 
 def main() -> None:
-    server = PostgresServer()
+    postgres, mariadb, redis = servers = PostgresServer(), MariaDBServer(), RedisServer()
     try:
-        server.start()
+        for server in servers:
+            server.start()
         with tempfile.TemporaryDirectory() as folder:
-            urls = {"sqlite": f"sqlite:///{folder}/golden.db", "postgres": server.new_database()}
+            urls = {
+                "sqlite": f"sqlite:///{folder}/golden.db",
+                "postgres": postgres.new_database(),
+                "mysql": mariadb.new_database(),
+                "redis": redis.url(),
+            }
             sys.stdout.write(f"{write(FORMAT, urls)}\n")
     finally:
-        server.remove()
+        for server in servers:
+            server.remove()
 
 
 if __name__ == "__main__":

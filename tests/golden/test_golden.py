@@ -6,7 +6,8 @@ one of these tests fails after a change, the change would break users' databases
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,18 @@ def _read_rows(number: int) -> list[tuple[Execution, dict[str, Any]]]:
 @pytest.mark.parametrize("stored", ALL, indirect=True)
 def test_rows_are_read_alike_from_every_store(stored) -> None:
     number, store = stored
-    assert store.find(Query(limit=1000)) == [x for x, _ in _read_rows(number)]
+    for x, (earlier, _) in zip(store.find(Query(limit=1000)), _read_rows(number), strict=True):
+        assert _without_tracebacks(x) == _without_tracebacks(earlier)
+
+
+def _without_tracebacks(value: Any) -> Any:
+    """Leave out at which lines of ours an error came by: a kind that joined later knows others."""
+    if is_dataclass(value):
+        told = {it.name: getattr(value, it.name) for it in fields(value) if it.name != "traceback"}
+        return type(value), _without_tracebacks(told)
+    if isinstance(value, Mapping):
+        return {key: _without_tracebacks(it) for key, it in value.items()}
+    return [*map(_without_tracebacks, value)] if isinstance(value, tuple) else value
 
 
 def test_plans_keep_their_hashes() -> None:

@@ -24,7 +24,7 @@ STORES: dict[str, StoreUrl] = {
     "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
     "postgres15": lambda request, _folder: str(request.getfixturevalue("prepared_oldest_postgres_url")),
     "mysql": lambda request, _folder: str(request.getfixturevalue("prepared_mysql_url")),
-    "redis": lambda request, _folder: str(request.getfixturevalue("redis_url")),
+    "redis": lambda request, _folder: str(request.getfixturevalue("prepared_redis_url")),
 }
 """Each store's name and what gives the URL of an empty one."""
 SERVERS = {"postgres", "postgres15", "mysql", "redis"}

@@ -1,16 +1,18 @@
 """Transactional steps: what a step writes and that it is done are one commit, or neither happens."""
 
+import importlib.util
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
 import active_workflow as aw
 from active_workflow.errors import ConfigurationError, MisuseError, StepTransactionError
+from active_workflow.store.joining import opening
 from tests.semantics.conftest import SERVERS, STORES
 
 DATABASES = ["sqlite", "postgres"]
@@ -625,17 +627,55 @@ def test_a_session(engine: Any, orders: Orders, ends: str) -> None:
         assert (done.state, orders.rows) == ("completed", [("order", 1)])
 
 
-def test_a_typed_ctx_and_deeper_code(engine: Any, orders: Orders) -> None:
-    @dataclass
-    class Info(aw.CtxInfo):
-        number: int = 0
+def test_without_sqlalchemy_it_says_what_to_install(
+    live: aw.Engine, live_orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_there(name: str) -> Any:
+        if "sqlalchemy" in name:
+            raise ModuleNotFoundError(name)
+        return importlib.import_module(name)
 
-    class Flow(aw.Workflow[Info]):
-        @aw.step(transactional=True)
+    class Flow(aw.Workflow):
+        @aw.step(transactional="session")
         def order(self) -> None:
+            live_orders.put(self.ctx)
+
+    monkeypatch.setattr(opening, "import_module", not_there)
+    failed = Flow.start().wait(timeout=20)
+    assert (failed.state, failed.error.type, live_orders.rows) == ("failed", "ConfigurationError", [])
+    assert "pip install" in failed.error.message
+
+
+@dataclass
+class DataInfo(aw.CtxInfo):
+    number: int = 0
+
+
+class DictInfo(TypedDict, total=False):
+    number: int
+
+
+def ctx_types() -> list[Any]:
+    found: list[Any] = [DataInfo, DictInfo]
+    if importlib.util.find_spec("msgspec"):
+        import msgspec  # noqa: PLC0415 - needs an extra
+
+        found.append(msgspec.defstruct("StructInfo", [("number", int, 0)]))
+    if importlib.util.find_spec("pydantic"):
+        import pydantic  # noqa: PLC0415 - needs an extra
+
+        found.append(pydantic.create_model("ModelInfo", number=(int, 0)))
+    return found
+
+
+@pytest.mark.parametrize("info", ctx_types(), ids=lambda info: info.__name__)
+def test_a_typed_ctx_and_deeper_code(engine: Any, orders: Orders, info: Any) -> None:
+    class Flow(aw.Workflow, ctx=info):
+        @aw.step(transactional=True)
+        def order(self) -> dict[str, int]:
             orders.put(self.ctx)
             assert aw.current().connection is self.ctx.connection
-            self.ctx.number = 7
+            return {"number": 7}
 
         @aw.step
         def after(self) -> None:
@@ -643,8 +683,8 @@ def test_a_typed_ctx_and_deeper_code(engine: Any, orders: Orders) -> None:
                 _ = self.ctx.connection
             assert aw.current().connection is None
 
-    done = engine.run(Flow.start())
-    assert (done.state, done.ctx.number) == ("completed", 7), done.error
+    done = engine.run(engine.start(Flow, {}))
+    assert (done.state, done.ctx["number"], orders.rows) == ("completed", 7, [("order", 1)]), done.error
 
 
 def test_elsewhere_it_is_a_key_like_any_other(engine: Any, orders: Orders) -> None:

@@ -124,12 +124,7 @@ def mysql_url(mariadb_server: MariaDBServer) -> str:
 @pytest.fixture
 def prepared_mysql_url(mysql_url: str) -> str:
     """The URL of a database with the library's tables, all of them empty."""
-    from active_workflow.store import open_store  # noqa: PLC0415 - others need the server alone
-
-    store = open_store(mysql_url)
-    store.prepare()
-    store.close()
-    return mysql_url
+    return _prepared(mysql_url)
 
 
 @pytest.fixture
@@ -144,6 +139,12 @@ def mariadb_proxy(mariadb_server: MariaDBServer) -> Iterator[FaultProxy]:
 def redis_url(redis_server: RedisServer) -> str:
     """The URL of an empty database."""
     return redis_server.empty_database()
+
+
+@pytest.fixture
+def prepared_redis_url(redis_url: str) -> str:
+    """The URL of a database with a store in it that holds nothing yet."""
+    return _prepared(redis_url)
 
 
 @pytest.fixture

@@ -79,7 +79,8 @@ def test_executions_in_every_state_arrive_and_end(request, tmp_path, a, b) -> No
     source, target = (
         open_store(STORES[kind](request, tmp_path, name), clock.micros) for kind, name in ((a, "x"), (b, "y"))
     )
-    source.prepare()
+    for store in (source, target):
+        store.prepare()
     make_all(source, clock)
     clock.advance("61m")  # whoever held some is lost by now
     before = everything(source)

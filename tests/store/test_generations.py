@@ -20,6 +20,7 @@ from active_workflow.errors import SchemaError
 from active_workflow.store import open_store
 from active_workflow.store.base import Query
 from active_workflow.testing.store_contract.base import claim, insert
+from tests.store import mysql_help
 
 LATER = """
 import os, signal, sys
@@ -61,6 +62,9 @@ class Place:
         if self.kind == "sqlite":
             with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as connection:
                 return connection.execute(statement).fetchall()
+        if self.kind == "mysql":
+            rows = mysql_help.sql(self.url, statement)
+            return [tuple(it.decode() if isinstance(it, bytes) else it for it in row) for row in rows]
         import psycopg  # noqa: PLC0415 - an extra
 
         with psycopg.connect(self.url) as connection:
@@ -85,10 +89,15 @@ class Place:
 PLACES = {
     "sqlite": lambda _request, folder: f"sqlite:///{folder}/store.db",
     "postgres": lambda request, _folder: str(request.getfixturevalue("postgres_url")),
+    "mysql": lambda request, _folder: str(request.getfixturevalue("mysql_url")),
 }
+SERVERS = {"postgres", "mysql"}
+KINDS = [pytest.param(name, marks=[pytest.mark.services] if name in SERVERS else []) for name in PLACES]
+WHOLE = [kind for kind in KINDS if kind.values != ("mysql",)]
+"""Those where a migration is one transaction: elsewhere a part of it stays, and is done again."""
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+@pytest.fixture(params=KINDS)
 def place(request, tmp_path) -> Place:
     """A store of this version with two executions in it, one of them in a worker's hands."""
     found = Place(request.param, PLACES[request.param](request, tmp_path))
@@ -111,6 +120,7 @@ def test_a_later_version_brings_older_tables_up_to_date(place) -> None:
     ]
 
 
+@pytest.mark.parametrize("place", WHOLE, indirect=True)
 def test_a_crash_in_the_midst_of_a_migration_leaves_the_older_version(place) -> None:
     before = place.version
     process = place.later(dies=True)

@@ -6,6 +6,7 @@ from itertools import count
 import psycopg
 import pytest
 
+import active_workflow as aw
 from active_workflow.errors import StoreUnavailable
 from active_workflow.store import open_store
 from active_workflow.store.base import Store
@@ -64,6 +65,23 @@ class TestBehindPgBouncer(StoreContract):
         with psycopg.connect(self.url, autocommit=True, prepare_threshold=None) as connection:
             for _ in range(8):
                 assert connection.execute("SHOW enable_seqscan").fetchone() == ("on",)
+
+    def test_a_transactional_step(self, store: Store) -> None:
+        class PooledOrder(aw.Workflow):
+            @aw.step(transactional=True)
+            def order(self) -> None:
+                self.ctx.connection.execute(f"CREATE TABLE {schema}.orders (attempt int)")
+                self.ctx.connection.execute(f"INSERT INTO {schema}.orders VALUES (%s)", [self.ctx.attempt])
+
+            again = aw.task(lambda ctx: ctx.connection.execute("SHOW enable_seqscan").fetchone()[0],
+                            transactional=True)  # fmt: skip
+
+        schema = self.schema
+        with aw.Engine(store, embedded=False) as engine:
+            execution = engine.start(PooledOrder, {})
+            engine.run_until_idle()
+            assert (execution.refresh().state, execution.result) == ("completed", "on")
+        assert sql(self.direct, f"SELECT attempt FROM {schema}.orders") == [(1,)]
 
     def test_without_the_option_it_says_what_to_do(self) -> None:
         plain = open_store(self.url)

@@ -58,7 +58,7 @@ def test_a_newer_schema_is_refused(postgres_url: str) -> None:
 
 def test_a_check_makes_nothing(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store = PostgresStore(postgres_url)
-    with pytest.raises(SchemaError, match="has no tables of ours: run `active-workflow migrate`"):
+    with pytest.raises(SchemaError, match="has no tables of ours: run `active-workflow migrate"):
         store.check()
     assert sql(postgres_url, "SELECT to_regclass('aw_migrations')") == [(None,)]
     store.prepare()

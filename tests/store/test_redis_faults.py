@@ -152,6 +152,7 @@ def test_workflows_go_on_over_kills_of_the_server(durable_server: RedisServer) -
         return number
 
     with aw.Engine(durable_server.url(), poll_interval="50ms", lease="2s", concurrency=4) as engine:
+        engine.store.prepare()
         flows = engine.start_many(OverKills, [{"n": n} for n in range(400)])
         for kill in range(4):
             until(lambda kill=kill: completed_flows() > 60 * kill)

@@ -128,7 +128,7 @@ def test_a_later_format_is_refused_and_left_alone(store: RedisStore, redis_serve
 def test_the_command_makes_it(redis_url: str, redis_server: RedisServer) -> None:
     command = [sys.executable, "-m", "active_workflow", "migrate", "--store", redis_url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "applied format 1\n")
     with redis_server.client() as client:
         assert client.hgetall("{aw}") == {b"format": b"1"}
 

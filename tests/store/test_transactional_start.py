@@ -5,7 +5,8 @@ import contextlib
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -68,6 +69,12 @@ def prepared(url: str, **options: Any) -> aw.Engine:
     engine.store.prepare()
     done.clear()
     return engine
+
+
+def elsewhere(act: Callable[[], aw.Execution]) -> aw.Execution:
+    """Do something in another thread: in this one, Django's block would take it in."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(act).result()
 
 
 class Place:
@@ -164,7 +171,7 @@ def test_a_key_of_the_same_transaction_gives_the_same_execution(place):
 
 
 def test_a_conflict_starts_nothing_and_leaves_the_transaction_alive(place):
-    holder = JoinedOnce.start({"n": 1, "key": "held"}).wait("20s")
+    holder = elsewhere(lambda: JoinedOnce.start({"n": 1, "key": "held"}).wait("20s"))
     assert JoinedOnce.start({"n": 1, "key": "held"}, connection=place.connection) == holder
     with pytest.raises(aw.IdempotencyConflict, match=holder.id):
         JoinedOnce.start_many([{"n": 5, "key": "new"}, {"n": 2, "key": "held"}], connection=place.connection)
@@ -179,7 +186,7 @@ def test_a_conflict_starts_nothing_and_leaves_the_transaction_alive(place):
 
 
 def test_a_key_whose_holder_has_ended_is_taken_over(place):
-    before = JoinedAgain.start(key="k").wait("20s")
+    before = elsewhere(lambda: JoinedAgain.start(key="k").wait("20s"))
     after = JoinedAgain.start({"key": "k"}, connection=place.connection)
     assert after != before
     place.caller.commit()

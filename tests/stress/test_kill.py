@@ -34,7 +34,7 @@ STORES = {
     "sqlite": lambda _request, folder: f"sqlite:///{folder}/stress.db",
     "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
     "mysql": lambda request, _folder: str(request.getfixturevalue("prepared_mysql_url")),
-    "redis": lambda request, _folder: str(request.getfixturevalue("redis_url")),
+    "redis": lambda request, _folder: str(request.getfixturevalue("prepared_redis_url")),
 }
 
 

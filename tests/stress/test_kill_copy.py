@@ -116,6 +116,8 @@ def urls(request, tmp_path):
 def test_killed_copies_lose_and_double_nothing(urls, tmp_path, processes, flows, record_property):
     here, there = urls
     with aw.Engine(here, embedded=False) as source, aw.Engine(there, embedded=False) as target:
+        for engine in (source, target):
+            engine.store.prepare()
         idle = [x.id for x in source.start_many(flows.Waits, [{"number": n} for n in range(IDLE)])]
         busy = [
             x.id

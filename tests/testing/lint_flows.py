@@ -139,3 +139,13 @@ class Clean(aw.Workflow, defaults={"retry": 3}):
     charge = aw.task(
         lambda ctx: {"payment": bank(ctx.total, key=ctx.step_key)}, compensate=lambda ctx: bank(ctx.payment)
     )
+
+
+class BankedFlow(aw.Workflow):
+    @aw.step(transactional=True, retry=3)
+    def post(self):
+        self.ctx.connection.execute("INSERT INTO entries VALUES (1)")
+
+    @post.compensate
+    def take_back(self):
+        self.ctx.connection.execute("DELETE FROM entries")

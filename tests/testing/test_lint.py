@@ -38,6 +38,7 @@ def found(*what, **more):
         (flows.Doubt, {"AW107": ["letter"]}),
         (flows.Astray, {"AW108": ["lost"]}),
         (flows.Clean, {}),
+        (flows.BankedFlow, {}),
     ],
 )
 def test_each_finding_is_where_it_belongs(workflow, expected):

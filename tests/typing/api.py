@@ -196,3 +196,13 @@ async def run_async() -> None:
     assert_type(await execution.wait_async(check=True), aw.Execution)
     assert_type(await execution.cancel_async(reason="why"), bool)
     assert_type(await Checkout.start_many_async([{"order_id": 1}]), list[aw.Execution])
+
+
+class Banked(aw.Workflow[CheckoutCtx]):
+    @aw.step(transactional=True)
+    def post(self) -> None:
+        self.ctx.connection.execute("INSERT INTO entries VALUES (1)")
+
+    @aw.step(transactional="session")
+    def report(self) -> None:
+        self.ctx.connection.add(self.ctx.order_id)

@@ -9,9 +9,10 @@ from active_workflow.cli.files import from_template, write_new
 from active_workflow.cli.options import with_json
 from active_workflow.cli.text import print_json
 from active_workflow.engine.settings import DEFAULT_STORE
-from active_workflow.store import MemoryStore, open_store
+from active_workflow.store import MemoryStore, Store, open_store
+from active_workflow.store.base import needs_migrate
 
-NEXT = """Next:
+NEXT = """\
   active-workflow worker workflows
   active-workflow start Greet --module workflows who=Ada    (in another terminal)
   active-workflow list
@@ -28,7 +29,7 @@ def init_command(*, store: str, as_json: bool) -> None:
 
     What is there already stays as it is.
     """
-    _check_store(store)
+    on_server = needs_migrate(_checked(store))
     told = {"pyproject.toml": _settings(Path("pyproject.toml"), store), "workflows.py": _workflows()}
     if as_json:
         print_json(
@@ -48,12 +49,14 @@ def init_command(*, store: str, as_json: bool) -> None:
     }
     for name, written in told.items():
         click.echo(done[name] if written else kept[name])
+    click.echo("Next:\n  active-workflow migrate" if on_server else "Next:")
     click.echo(NEXT)
 
 
-def _check_store(url: str) -> None:
-    """Refuse a URL that no store has, before anything is written; nothing is opened."""
-    if isinstance(open_store(url), MemoryStore):
+def _checked(url: str) -> Store:
+    """Give a URL's store; one that no store has is refused before anything is written. Nothing is opened."""
+    store = open_store(url)
+    if isinstance(store, MemoryStore):
         raise click.ClickException("memory:// is gone with each process; name a file: sqlite:///workflows.db")
     if any(character in url for character in '"\\\n'):
         raise click.ClickException(
@@ -63,6 +66,7 @@ def _check_store(url: str) -> None:
         raise click.ClickException(
             "the URL has a password, and such a file is shared: put it into ACTIVE_WORKFLOW_STORE instead"
         )
+    return store
 
 
 def _settings(path: Path, store: str) -> bool:

@@ -14,11 +14,13 @@ from active_workflow.cli.text import print_json
 def migrate_command(*, store: str | None, as_json: bool) -> None:
     """Prepare the store: make its tables, or bring them up to date."""
     with opened(store, makes=True) as engine:
-        engine.store.prepare()
+        applied = list(engine.store.prepare() or ())
     if as_json:
-        print_json({"ready": True})
-    else:
-        click.echo("The store is ready.")
+        print_json({"ready": True, "applied": applied})
+        return
+    for name in applied:
+        click.echo(f"applied {name}", err=True)
+    click.echo("The store is ready.")
 
 
 @click.command("prune")

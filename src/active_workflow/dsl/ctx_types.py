@@ -164,6 +164,8 @@ class DictCtx(dict[str, Any], CtxInfo):
         hold = hold_of(self)
         if name in self:
             return self[name]
+        if hold is not None and (handed := hold.handed(name)) is not None:
+            return handed
         if hold is None or name not in hold.more:
             raise MissingKey(f"ctx has no key {name!r}; it has {listed(self)}")
         return hold.serializer.load(hold.more[name])

@@ -47,6 +47,10 @@ class Hold:
         self.serializer = serializer
         self.closed = ""
 
+    def handed(self, name: str) -> Any:
+        """Give what the step is handed under this name: a transactional one its connection; else None."""
+        return self.info.connection if name == "connection" and self.info is not None else None
+
     def check(self, cls: type, name: str) -> None:
         """Raise where a name can't be set."""
         if self.closed:
@@ -130,8 +134,7 @@ def _info(view: Any) -> StepInfo:
 def _more(view: Any, name: str) -> Any:
     """Give a value that the type has no field for."""
     hold = hold_of(view)
-    handed = None if hold is None or hold.info is None else hold.info.connection
-    if name == "connection" and handed is not None:
+    if hold is not None and (handed := hold.handed(name)) is not None:
         return handed
     if hold is None or name not in hold.more:
         raise missing(name, keys_of(view))

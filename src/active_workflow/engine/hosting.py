@@ -21,7 +21,7 @@ from active_workflow.engine.uncommitted import Uncommitted
 from active_workflow.engine.waiter import Waiter
 from active_workflow.engine.worker import Worker
 from active_workflow.errors import MisuseError
-from active_workflow.store.base import Store
+from active_workflow.store.base import Store, ready
 from active_workflow.store.serializer import Serializer
 
 
@@ -77,10 +77,10 @@ class Host:
 
     @property
     def clock(self) -> StoreClock:
-        """The store's time; the store is prepared when it is first asked."""
+        """The store's time; it is seen to when this is first asked that the store can be used."""
         with self._lock:
             if self._clock is None:
-                self.store.prepare()
+                ready(self.store)
                 self._clock = StoreClock(self.store.now(), fixed=self._given_clock)
             return self._clock
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.dsl.client import StartOptions
@@ -13,7 +14,7 @@ from active_workflow.engine.starting import Accepted, Starter, accepted
 from active_workflow.engine.transactional import inside
 from active_workflow.errors import ConfigurationError, StoreError, StoreUnavailable
 from active_workflow.store.base import Inserted, NewExecution
-from active_workflow.store.transactions import JoinsTransactions, Transaction
+from active_workflow.store.transactions import JoinsByDefault, JoinsTransactions, Transaction
 
 _log = logging.getLogger("active_workflow")
 
@@ -29,6 +30,21 @@ class Joining:
     def __init__(self, host: Host, starter: Starter) -> None:
         self._host = host
         self._starter = starter
+
+    def placed(self, options: StartOptions) -> StartOptions:
+        """Give the options of a start with the transaction that it joins where it names none.
+
+        That is the one of the transactional step that it is in, or of the ``atomic()`` of Django that is
+        around it.
+        """
+        store = self._host.store
+        if options.connection is not None:
+            return options
+        step = inside(store)
+        if step is not None:
+            return replace(options, connection=step.connection)
+        found = store.surrounding() if isinstance(store, JoinsByDefault) else None
+        return options if found is None else replace(options, connection=found)
 
     def start(self, program: Program, ctxs: Sequence[object], options: StartOptions) -> list[Execution]:
         """Insert executions in the caller's transaction, and answer in order."""

@@ -105,6 +105,27 @@ class Transactional:
             handed: ``"connection"`` or ``"session"``: what the step is handed.
             make: Calls its code, and gives what came of it.
         """
+        after_commit: list[Callable[[], None]] = []
+        report: Report | None = None
+        try:
+            with self._begun(call) as transaction:
+                if transaction is None or not call.begin(self._now()):
+                    return not_called(call)
+                with self._handed(call, handed, transaction, after_commit) as flush:
+                    event = flush(make())
+                report = self.conclude(call, event, transaction)
+        except Exception as error:  # noqa: BLE001 - a call that is never reported would never end
+            if report is None:
+                return Report(call, self._failed(call, failure_of(error)))
+            _log.exception("the transaction of %r could not be ended in order", call)
+        call.ended_at = self._now()
+        if report.recorded is not None:
+            _do_all(after_commit)
+        return report
+
+    @contextmanager
+    def _begun(self, call: Call) -> Iterator[StepTransaction | None]:
+        """Begin a transaction; None where the store can't begin any now."""
         store = self._store
         check_store(store, transactional=True)
         assert isinstance(store, RunsTransactions)  # noqa: S101 - as was just checked
@@ -114,19 +135,9 @@ class Transactional:
             except StoreError as error:
                 _log.warning("no transaction can be begun for %r, trying again: %s", call, error)
                 time.sleep(PAUSE)
-                return not_called(call)
-            if not call.begin(self._now()):
-                return not_called(call)
-            after_commit: list[Callable[[], None]] = []
-            with self._handed(call, handed, transaction, after_commit) as flush:
-                event = make()
-                if isinstance(event, Returned):
-                    event = flush(event)
-            report = self.conclude(call, event, transaction)
-        call.ended_at = self._now()
-        for act in after_commit if report.recorded else ():
-            act()
-        return report
+                yield None
+                return
+            yield transaction
 
     def _limit(self, call: Call, store: RunsTransactions) -> float | None:
         limits = [] if call.timeout is None else [call.timeout]
@@ -145,16 +156,16 @@ class Transactional:
     @contextmanager
     def _handed(
         self, call: Call, handed: str, transaction: StepTransaction, after_commit: list[Callable[[], None]]
-    ) -> Iterator[Callable[[Returned], Event]]:
+    ) -> Iterator[Callable[[Event], Event]]:
         """Hand the connection (or a session on it) to the step; give what ends its use."""
         session = transaction.session() if handed == "session" else None
         call.handed = transaction.connection if session is None else session.handed
         known = Inside(self._store, transaction.connection, call.handed, after_commit)
         token = _inside.set(known)
 
-        def flush(event: Returned) -> Event:
+        def flush(event: Event) -> Event:
             try:
-                if session is not None:
+                if session is not None and isinstance(event, Returned):
                     session.flush()
             except Exception as error:  # noqa: BLE001 - the step's own: what it left to be written can't be
                 return self._failed(call, failure_of(error))
@@ -262,6 +273,14 @@ class _Decision:
         change = change_between(seen, after, owned=True, release=over)
         self.transition = (seen, change.after)
         return change
+
+
+def _do_all(acts: list[Callable[[], None]]) -> None:
+    for act in acts:
+        try:
+            act()
+        except Exception:  # noqa: BLE001 - what was committed stays so
+            _log.exception("could not tell of what a transactional step has started")
 
 
 def _runs(x: Execution, call: Call) -> bool:

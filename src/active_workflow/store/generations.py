@@ -16,4 +16,4 @@ def refuse_earlier(where: str, version: int, newest: int) -> None:
     """Raise SchemaError for tables that are missing (version 0), or behind this library."""
     if version < newest:
         has = f"tables of version {version}, this version needs {newest}" if version else "no tables of ours"
-        raise SchemaError(f"{where} has {has}: run `active-workflow migrate`")
+        raise SchemaError(f"{where} has {has}: run `active-workflow migrate --store …` with its URL")

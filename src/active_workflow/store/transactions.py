@@ -4,7 +4,7 @@
 store's, which also records what became of the step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
@@ -62,6 +62,19 @@ class JoinsTransactions(Protocol):
         Raises:
             ConfigurationError: It is no connection of a known kind.
         """
+        ...
+
+
+IsHere = Callable[[str, Mapping[str, Any]], bool]
+"""Tells whether a database's vendor and Django's settings for it surely lead to a store's own database."""
+
+
+@runtime_checkable
+class JoinsByDefault(Protocol):
+    """A store that finds the transaction which surrounds a start: what Django's ``atomic()`` needs."""
+
+    def surrounding(self) -> object | None:
+        """Give what to join where ``connection=`` is not said; None where no transaction surely is here."""
         ...
 
 

@@ -10,7 +10,7 @@ from active_workflow.engine.copying.mover import End, Mover
 from active_workflow.engine.copying.pairs import has_left, is_announced, same
 from active_workflow.engine.copying.report import Copied
 from active_workflow.errors import ConfigurationError, StoreError
-from active_workflow.store.base import Query, Store
+from active_workflow.store.base import Query, Store, ready
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done ("Copying" or "Comparing"), how many are done with, and of how many."""
@@ -47,10 +47,11 @@ def copy_executions(
 
     Raises:
         ConfigurationError: Both are one and the same.
+        SchemaError: One is on a server, and its tables are missing or of another generation.
         StoreError: A store failed, or was pruned meanwhile. Call it again.
     """
     for store in (source, target):
-        store.prepare()
+        ready(store)
     _refuse_the_same(source, target)
     ends = End(source, source_name), End(target, target_name)
     report = _pass(*ends, progress)

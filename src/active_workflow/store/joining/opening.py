@@ -8,7 +8,7 @@ from active_workflow.errors import ConfigurationError
 from active_workflow.store.joining.caller import Caller
 from active_workflow.store.joining.lent import Lent
 from active_workflow.store.joining.with_sqlite3 import SqliteCaller
-from active_workflow.store.transactions import StepSession
+from active_workflow.store.transactions import IsHere, StepSession
 
 _TAKEN = (
     "a sqlite3, psycopg or PyMySQL connection, a SQLAlchemy Connection or Session (or their async kinds), or "
@@ -39,6 +39,18 @@ def open_caller(given: object) -> Caller:
     else:
         raise ConfigurationError(f"connection= is a {type(given).__name__}: give {_TAKEN}")
     return caller
+
+
+def surrounding(is_here: IsHere) -> str | None:
+    """Give what a start joins that says nothing: Django's alias whose ``atomic`` block surrounds it, or None.
+
+    Args:
+        is_here: Whether an alias's settings surely lead to the store's database.
+    """
+    if "django.db" not in sys.modules:
+        return None
+    found: str | None = import_module("active_workflow.store.joining.with_django").surrounding(is_here)
+    return found
 
 
 def _of_django(alias: str) -> Caller:

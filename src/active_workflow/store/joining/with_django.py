@@ -3,12 +3,28 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings  # type: ignore[import-untyped]
 from django.db import DataError, IntegrityError, connections, transaction  # type: ignore[import-untyped]
 
 from active_workflow.store.joining.caller import SyncCaller, no_transaction
 from active_workflow.store.joining.placeholders import with_percent
 from active_workflow.store.joining.script import Rows, Statement
 from active_workflow.store.joining.with_sqlite3 import plain
+from active_workflow.store.transactions import IsHere
+
+
+def surrounding(is_here: IsHere) -> str | None:
+    """Give the alias whose ``atomic`` block surrounds this call, if it surely leads to a store's database.
+
+    Where two do, none is given: nobody can tell which one is meant.
+    """
+    wrappers = connections.all(initialized_only=True) if settings.configured else ()
+    found = [
+        str(wrapper.alias)
+        for wrapper in wrappers
+        if wrapper.in_atomic_block and is_here(wrapper.vendor, wrapper.settings_dict)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 class DjangoCaller(SyncCaller):

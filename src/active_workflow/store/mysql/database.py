@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pymysql  # type: ignore[import-untyped]
 from pymysql.constants import CLIENT  # type: ignore[import-untyped]
@@ -16,11 +16,15 @@ from active_workflow.store.mysql.connection import Link
 from active_workflow.store.mysql.failures import DRIVER_ERRORS, read_failure, translate, words_of
 from active_workflow.store.pool import CannotConnectError
 
+T = TypeVar("T")
+
 _SQL_MODE = "STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
 _CHANGING_TABLES = 3600.0
 """Seconds that a migration may take: a new index on a large table takes minutes."""
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0)}
+_ELSEWHERE = {"host", "port", "db", "database", "user", "unix_socket", "read_default_file", "init_command"}
+"""Options of Django's that may lead elsewhere than its four settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +142,23 @@ class Database(Calls[Link]):
                 f"{self.where} is {product} {version}: MariaDB 10.6, MySQL 8.0 or later is needed"
             )
 
-    def migrate(self, act: Callable[[Link], None]) -> None:
+    def is_django(self, vendor: str, settings: Mapping[str, Any]) -> bool:
+        """Tell whether Django's settings for a database surely lead to this one, without asking a server."""
+        here = self._address
+        host, port = settings.get("HOST") or "localhost", int(settings.get("PORT") or 3306)
+        return (
+            vendor == "mysql"
+            and not _ELSEWHERE & {*(settings.get("OPTIONS") or ()), *here.more}
+            and (host, port) == (here.host, here.port)
+            and (settings.get("NAME"), settings.get("USER") or None) == (here.database, here.user)
+        )
+
+    def migrate(self, act: Callable[[Link], T]) -> T:
         """Do something that may take its time, such as changing tables, on a connection of its own."""
         link = self.connect(time.monotonic() + self.options.timeout)
         link.until = time.monotonic() + _CHANGING_TABLES
         try:
-            act(link)
+            return act(link)
         except pymysql.Error as error:
             raise translate(error, self.where) from error
         finally:

@@ -84,7 +84,7 @@ def translate(error: Exception, where: str) -> StoreError:
     if code in _CONFLICTS:
         return StoreUnavailable(f"{told}: others were in the way again and again")
     if code in _SCHEMA:
-        return SchemaError(f"{told}: run `active-workflow migrate` for this store")
+        return SchemaError(f"{told}: run `active-workflow migrate --store …` with its URL")
     return StoreError(f"{told}: grant it to this user" if code in _DENIED else told)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import pymysql  # type: ignore[import-untyped]
 
 from active_workflow.errors import SchemaError, StoreUnavailable
-from active_workflow.store.generations import refuse_later
+from active_workflow.store.generations import refuse_earlier, refuse_later
 from active_workflow.store.mysql.connection import Link
 from active_workflow.store.mysql.failures import ALREADY_DONE, NO_TABLE, code_of
 from active_workflow.store.mysql.statement import Listed, Statement, Statements
@@ -41,13 +41,14 @@ def migrations() -> tuple[tuple[int, str, str], ...]:
     return numbered("active_workflow.store.mysql")
 
 
-def migrate(link: Link, say: Statements, where: str) -> None:
-    """Apply what is missing; a database of a later version is refused.
+def migrate(link: Link, say: Statements, where: str) -> list[str]:
+    """Apply what is missing, and give its names; a database of a later version is refused.
 
     Raises:
         SchemaError: A later version of the library made the tables, or another engine than InnoDB has them.
     """
     newest = migrations()[-1][0]
+    applied = []
     if _version(link, say, where, newest) < newest:
         lock = f"active_workflow {hashlib.sha1(say.prefix.encode(), usedforsecurity=False).hexdigest()[:20]}"
         if link.rows(Statement(_LOCK, {"name": lock})) != ((1,),):
@@ -59,6 +60,20 @@ def migrate(link: Link, say: Statements, where: str) -> None:
                 for statement in without_comments(text).split(";\n"):
                     _run(link, say, statement)
                 link.run(Statement(say.put_into(_RECORD), {"version": number, "name": name}))
+                applied.append(name)
+    _check_engines(link, say, where)
+    return applied
+
+
+def check_tables(link: Link, say: Statements, where: str) -> None:
+    """Raise SchemaError unless the tables are of this version, and InnoDB's; nothing is made or changed."""
+    newest = migrations()[-1][0]
+    version = _version(link, say, where, newest)
+    refuse_earlier(where, version, newest)
+    _check_engines(link, say, where)
+
+
+def _check_engines(link: Link, say: Statements, where: str) -> None:
     tables = Listed([f"{say.prefix}{name}" for name in _TABLES])
     for table, engine in link.rows(Statement(_ENGINES, {"tables": tables})):
         raise SchemaError(

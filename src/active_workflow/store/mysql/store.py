@@ -20,7 +20,7 @@ from active_workflow.store.base import (
     Renewed,
 )
 from active_workflow.store.fetched import Fetched
-from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.opening import open_caller, surrounding
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.mysql import leasing, reading
@@ -29,7 +29,7 @@ from active_workflow.store.mysql.connection import Link
 from active_workflow.store.mysql.database import Address, Database, Options
 from active_workflow.store.mysql.inserting import Inserter
 from active_workflow.store.mysql.joining import MySQLScripts
-from active_workflow.store.mysql.migrate import migrate
+from active_workflow.store.mysql.migrate import check_tables, migrate
 from active_workflow.store.mysql.pruning import prune
 from active_workflow.store.mysql.rows import listed
 from active_workflow.store.mysql.statement import Statements, time_of
@@ -75,9 +75,16 @@ class MySQLStore:
         """Give the time of a clock that was given; None leaves it to the server."""
         return self._clock() if self._clock else None
 
-    def prepare(self) -> None:
+    def prepare(self) -> Sequence[str]:
         """Make the tables or bring them up to date; a later version's raise SchemaError."""
-        self._db.migrate(lambda link: migrate(link, self._say, self._db.where))
+        return self._db.migrate(lambda link: migrate(link, self._say, self._db.where))
+
+    prepares_itself = False
+    """Its first use looks at the tables and makes none; see ``ChecksTables``."""
+
+    def check(self) -> None:
+        """Raise SchemaError unless this version's tables are there; changes nothing."""
+        self._db.call(lambda link: check_tables(link, self._say, self._db.where))
 
     def now(self) -> int:
         """Give the store's time."""
@@ -102,6 +109,10 @@ class MySQLStore:
     def join(self, connection: object) -> CallersTransaction:
         """Give the transaction that a caller's connection is in; see ``JoinsTransactions``."""
         return CallersTransaction(open_caller(connection), self._scripts, self._scripts.ready)
+
+    def surrounding(self) -> str | None:
+        """Give Django's alias for this database, if the call is in an ``atomic`` block of it."""
+        return surrounding(self._db.is_django)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[Applied]:
         """Apply changes in one commit, each whole or not at all; see ``Store.commit``."""

@@ -1,7 +1,7 @@
 """The way to the server: how a connection is made and set."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,7 +15,9 @@ from active_workflow.store.pool import CannotConnectError, Pool
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.failures import first_line, read_failure, translate
 from active_workflow.store.postgres.lending import StepLink
+from active_workflow.store.postgres.places import place_in_django, place_of
 
+T = TypeVar("T")
 L = TypeVar("L", bound=Link)
 
 _SETTINGS = {
@@ -124,17 +126,21 @@ class Database(Calls[Link]):
         """Lend a connection to a step; there are as many of these as of the others."""
         return self._of_steps.lend(time.monotonic() + self.options.timeout)
 
-    def migrate(self, act: Callable[[Link], None]) -> None:
+    def migrate(self, act: Callable[[Link], T]) -> T:
         """Do something that may take its time, such as changing tables, on a connection of its own."""
         link = self.connect(time.monotonic() + self.options.timeout)
         link.until = time.monotonic() + _CHANGING_TABLES
         link.ahead = None
         try:
-            act(link)
+            return act(link)
         except psycopg.Error as error:
             raise translate(error, self.where) from error
         finally:
             link.close()
+
+    def is_django(self, vendor: str, settings: Mapping[str, Any]) -> bool:
+        """Tell whether Django's settings for a database surely lead to this one, without asking a server."""
+        return vendor == "postgresql" and place_of(self._parameters) == place_in_django(settings)
 
     def close(self) -> None:
         """Close what is open; the next call opens it anew."""

@@ -59,7 +59,7 @@ def translate(error: Error, where: str) -> StoreError:
     if remedy := _passing(error, state):
         return StoreUnavailable(f"{told}: {remedy}")
     if state in {"42P01", "42703", "3F000"}:
-        return SchemaError(f"{told}: run `active-workflow migrate` for this store")
+        return SchemaError(f"{told}: run `active-workflow migrate --store …` with its URL")
     return StoreError(f"{told}: grant it to this user" if state == "42501" else told)
 
 

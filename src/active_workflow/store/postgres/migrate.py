@@ -33,15 +33,16 @@ def migrations() -> tuple[tuple[int, str, str], ...]:
     return numbered("active_workflow.store.postgres")
 
 
-def migrate(link: Link, names: Names, where: str) -> None:
-    """Apply what is missing; a database of a later version is refused.
+def migrate(link: Link, names: Names, where: str) -> list[str]:
+    """Apply what is missing, and give its names; a database of a later version is refused.
 
     Raises:
         SchemaError: A later version of the library made the tables.
     """
     newest = migrations()[-1][0]
     if _version(link, names, where, newest) == newest:
-        return
+        return []
+    applied = []
     _make_guard(link, names)
     with link.transaction():
         link.run(b"SET LOCAL lock_timeout = 0")
@@ -51,6 +52,8 @@ def migrate(link: Link, names: Names, where: str) -> None:
             if number > version:
                 link.script(names.put_into(text))
                 link.run(names.put_into(_RECORD), [str(number), name])
+                applied.append(name)
+    return applied
 
 
 def check_tables(link: Link, names: Names, where: str) -> None:

@@ -24,7 +24,7 @@ from active_workflow.store.base import (
     Renewed,
 )
 from active_workflow.store.fetched import Fetched
-from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.opening import open_caller, surrounding
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.plans import Plans
@@ -84,9 +84,12 @@ class PostgresStore:
         """Give the time of a clock that was given; None leaves it to the server."""
         return self._clock() if self._clock else None
 
-    def prepare(self) -> None:
+    def prepare(self) -> Sequence[str]:
         """Make the tables or bring them up to date; a later version's raise SchemaError."""
-        self._db.migrate(lambda link: migrate(link, self._names, self._db.where))
+        return self._db.migrate(lambda link: migrate(link, self._names, self._db.where))
+
+    prepares_itself = False
+    """Its first use looks at the tables and makes none; see ``ChecksTables``."""
 
     def check(self) -> None:
         """Raise SchemaError unless this version's tables are there; changes nothing."""
@@ -115,6 +118,10 @@ class PostgresStore:
     def join(self, connection: object) -> CallersTransaction:
         """Give the transaction that a caller's connection is in; see ``JoinsTransactions``."""
         return CallersTransaction(open_caller(connection), self._scripts, self._scripts.ready)
+
+    def surrounding(self) -> str | None:
+        """Give Django's alias for this database, if the call is in an ``atomic`` block of it."""
+        return surrounding(self._db.is_django)
 
     one_at_a_time = False
     """A transaction of a step's keeps nobody from writing; see ``RunsTransactions``."""

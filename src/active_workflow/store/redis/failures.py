@@ -90,8 +90,8 @@ def translate(error: Exception, where: object) -> StoreError:
 def _other_format(found: str, where: object) -> SchemaError:
     if found == "none":
         return SchemaError(
-            f"{where} holds no store: run `active-workflow migrate`. If there was one, its data is gone: "
-            "restore it from a backup first"
+            f"{where} holds no store: run `active-workflow migrate --store …` with its URL. If there was "
+            "one, its data is gone: restore it from a backup first"
         )
     return newer_format(found, where)
 

@@ -10,22 +10,38 @@ from active_workflow.store.redis.scripts import FORMAT, SCRIPTS
 _KEEPS_ALL = "noeviction"
 
 
-def check_server(database: Database) -> None:
-    """Check the server, and make the store or check its format.
+def make_store(database: Database) -> list[str]:
+    """Make the store unless it is there, and give what was made.
 
     Raises:
         ConfigurationError: The server may drop data, or keeps too little on disk.
         SchemaError: A later version of the library made the store.
     """
+    _check_server(database)
+    made, found = database.ask(lambda link: link.run(SCRIPTS["prepare"], FORMAT))
+    if found.decode() != str(FORMAT):
+        raise newer_format(found.decode(), database.where)
+    return [f"format {FORMAT}"] if made else []
+
+
+def check_store(database: Database) -> None:
+    """See that the server is fit for a store, and has one of this format; nothing is made or changed.
+
+    Raises:
+        ConfigurationError: The server may drop data, or keeps too little on disk.
+        SchemaError: It has no store, or one that another version of the library made.
+    """
+    _check_server(database)
+    database.run("now")  # as every script does, it looks at the format
+
+
+def _check_server(database: Database) -> None:
     told = database.ask(
         lambda link: b"\n".join(link.command("INFO", what) for what in ("memory", "persistence"))
     )
     reason = why_not(_read(told.decode()), database.options)
     if reason is not None:
         raise ConfigurationError(f"{database.where}: {reason}")
-    found = database.ask(lambda link: link.run(SCRIPTS["prepare"], FORMAT)).decode()
-    if found != str(FORMAT):
-        raise newer_format(found, database.where)
 
 
 def why_not(info: Mapping[str, str], options: Options) -> str | None:

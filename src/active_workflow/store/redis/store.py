@@ -33,7 +33,7 @@ from active_workflow.store.redis.inserting import Inserter
 from active_workflow.store.redis.listening import Listener
 from active_workflow.store.redis.packing import number, sortable
 from active_workflow.store.redis.reading import Fields, read
-from active_workflow.store.redis.server import check_server
+from active_workflow.store.redis.server import check_store, make_store
 
 _log = logging.getLogger("active_workflow.store")
 _PRUNED = 500
@@ -80,14 +80,21 @@ class RedisStore:
         """Give the time of a clock that was given; nothing leaves it to the server."""
         return str(self._clock()) if self._clock else ""
 
-    def prepare(self) -> None:
-        """Check that the server keeps what it is given, and make the store or check its format.
+    def prepare(self) -> Sequence[str]:
+        """Check that the server keeps what it is given, and make the store unless it is there.
 
         Raises:
             ConfigurationError: The server may drop data, or keeps too little on disk.
             SchemaError: A later version of the library made the store.
         """
-        check_server(self._db)
+        return make_store(self._db)
+
+    prepares_itself = False
+    """Its first use looks for the store and makes none, lest one be lost unseen; see ``ChecksTables``."""
+
+    def check(self) -> None:
+        """Raise SchemaError unless a store of this format is there; ConfigurationError: see ``prepare``."""
+        check_store(self._db)
 
     def now(self) -> int:
         """Give the store's time."""

@@ -1,7 +1,8 @@
 """Inserting in a transaction of the caller's, on the caller's own connection to the file."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.errors import ConfigurationError, StoreUnavailable
@@ -94,6 +95,12 @@ class SqliteScripts:
             self._plans.learn(unknown, lambda _: [(digest, body) for digest, body in bodies])
         fetched.steps, fetched.signals = loading.grouped(steps), loading.grouped(signals, first=1)
         return fetched.read(ids, self._plans)
+
+
+def is_file(path: str, settings: Mapping[str, Any]) -> bool:
+    """Tell whether Django's settings for a database surely name a file."""
+    name = str(settings.get("NAME") or "")
+    return not name.startswith("file:") and ":memory:" not in name and os.path.realpath(name) == path
 
 
 def _ended(begin: str | None) -> Script[None]:

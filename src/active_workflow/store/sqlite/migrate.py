@@ -25,15 +25,16 @@ def migrations() -> tuple[tuple[int, str, str], ...]:
     return numbered("active_workflow.store.sqlite")
 
 
-def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Apply what is missing. Processes that come at once wait for each other; a newer file is refused.
+def migrate(connection: sqlite3.Connection, path: str) -> list[str]:
+    """Apply what is missing, and give its names. Processes that come at once wait for each other.
 
     Raises:
         SchemaError: A later version of the library made the tables.
     """
     newest = migrations()[-1][0]
     if _check(connection, path, newest) == newest:
-        return
+        return []
+    applied = []
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(_TABLE)
@@ -43,10 +44,12 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
                 for statement in split(text):
                     connection.execute(statement)
                 connection.execute("INSERT INTO aw_migrations (version, name) VALUES (?, ?)", (number, name))
+                applied.append(name)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.rollback()
+    return applied
 
 
 def check_file(path: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -23,13 +24,13 @@ from active_workflow.store.base import (
     Renewed,
 )
 from active_workflow.store.clock import system_clock
-from active_workflow.store.joining.opening import open_caller
+from active_workflow.store.joining.opening import open_caller, surrounding
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
 from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite import committing, inserting, leasing, loading
 from active_workflow.store.sqlite.connection import DATA_ERRORS, Connections
-from active_workflow.store.sqlite.joining import SqliteScripts
+from active_workflow.store.sqlite.joining import SqliteScripts, is_file
 from active_workflow.store.sqlite.migrate import check_file, migrate
 from active_workflow.store.sqlite.sql import SQL, as_json
 from active_workflow.store.sqlite.stepping import step_transaction
@@ -56,14 +57,23 @@ class SqliteStore:
             raise ConfigurationError("SQLite without a file can't be shared between threads: use memory://")
         self._clock = clock or system_clock
         self._plans = Plans()
-        self._db = Connections(self.path, timeout, lambda connection: migrate(connection, self.path))
+        self._applied: list[str] = []
+        self._db = Connections(self.path, timeout, self._migrate)
 
     def __repr__(self) -> str:
         return f"SqliteStore({self.path!r})"
 
-    def prepare(self) -> None:
-        """Make the file and its tables, or check them; a later version's raise SchemaError."""
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        self._applied += migrate(connection, self.path)
+
+    def prepare(self) -> Sequence[str]:
+        """Make the file and its tables, or bring them up to date; a later version's raise SchemaError."""
         self._db.ready()
+        applied, self._applied = self._applied, []
+        return applied
+
+    prepares_itself = True
+    """Its first use makes the file and its tables; see ``ChecksTables``."""
 
     def check(self) -> None:
         """Raise StoreError unless the file is there with this version's tables; changes nothing."""
@@ -88,6 +98,10 @@ class SqliteStore:
         """Give the transaction that a caller's connection to this file is in; see ``JoinsTransactions``."""
         scripts = SqliteScripts(self.path, self._plans, self.now)
         return CallersTransaction(open_caller(connection), scripts, lambda _: None)
+
+    def surrounding(self) -> str | None:
+        """Give Django's alias for this file, if the call is in an ``atomic`` block of it."""
+        return surrounding(lambda vendor, settings: vendor == "sqlite" and is_file(self.path, settings))
 
     one_at_a_time = True
     """A transaction of a step's holds the file's write lock; see ``RunsTransactions``."""

@@ -123,7 +123,7 @@ def repeated_without_key(subject: Subject) -> Told:
         again = any(policy.max is None or policy.max > 1 for policy in step.retry)
         if facts is None or not again or not facts.acts or facts.may_use_key:
             continue
-        if not (step.no_undo or step.verifies):
+        if not (step.no_undo or step.verifies or step.transactional):
             yield (
                 step.name,
                 "it is tried again and does not use ctx.step_key: if an answer is lost, it happens twice",

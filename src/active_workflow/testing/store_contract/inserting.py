@@ -4,7 +4,7 @@
 import pytest
 
 from active_workflow.core.states import State
-from active_workflow.store.base import Holder, Inserted, NewExecution, Store
+from active_workflow.store.base import ChecksTables, Holder, Inserted, NewExecution, Store
 from active_workflow.testing.store_contract.base import HOUR, Rules, claim, insert
 from active_workflow.testing.store_contract.builders import (
     T0,
@@ -120,6 +120,14 @@ class InsertRules(Rules):
         assert lease is not None
         assert (lease.owner, lease.until > store.now()) == ("w1", True)
         assert claim(store, "w2") == []
+
+    def test_preparing_again_applies_nothing_and_keeps_all(self, store: Store) -> None:
+        insert(store, "x1", key="k")
+        before = store.load(["x1"])
+        assert not store.prepare()
+        if isinstance(store, ChecksTables):
+            store.check()
+        assert store.load(["x1"]) == before
 
     def test_it_is_there_after_the_store_was_opened_anew(self, store: Store) -> None:
         insert(store, "x1", key="k")
