@@ -1,0 +1,177 @@
+"""What is measured, the same way with every system. Each gives a mapping of figures."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bench.runners.figures import percentiles, short, timed
+from bench.runners.options import Options
+from bench.runners.runner import Runner
+from bench.runners.workers import Workers
+
+FIRST = 500
+"""So many workflows run before anything is timed; their bytes and commits are counted instead."""
+SETTLE = 0.5
+"""Seconds between a worker's first finished workflow and the begin of the timed part."""
+START_AT_ONCE = 1000
+SAMPLES = 300
+PARKED = 1000
+RESUMED = 200
+
+
+def throughput(runner: Runner, options: Options) -> dict[str, Any]:
+    """Steps and workflows per second with so many worker processes, and what a step costs them."""
+    runner.prepare()
+    first, rate = _first(runner, options.processes)
+    queue = _Queue(runner, FIRST)
+    rounds: list[Round] = []
+    for _ in range(options.rounds):
+        rounds.append(_round(runner, options, queue, rate))
+        rate = max(rate, rounds[-1].rate)
+    rate = statistics.median(one.rate for one in rounds)
+    return {
+        "workflows_per_s": short(rate),
+        "steps_per_s": short(5 * rate),
+        "rounds": [short(5 * one.rate) for one in rounds],
+        "worker_cpu_us_per_step": short(statistics.median(one.cpu for one in rounds) * 1e6 / 5),
+        **first,
+    }
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round came to: workflows per second, and seconds of processor time for each."""
+
+    rate: float
+    cpu: float
+
+
+@dataclass
+class _Queue:
+    runner: Runner
+    started: int
+
+    def fill(self, count: int) -> None:
+        """Have so many workflows wait for a worker."""
+        lacking = count - (self.started - self.runner.finished())
+        if self.runner.QUEUED and lacking > 0:
+            self.runner.start(lacking)
+            self.started += lacking
+
+    def is_empty(self) -> bool:
+        return self.runner.QUEUED and self.runner.finished() >= self.started
+
+
+def _first(runner: Runner, processes: int) -> tuple[dict[str, Any], float]:
+    """Run the first workflows on empty tables; give what they leave there, and their rate."""
+    size, commits = runner.size(), runner.commits()
+    if runner.QUEUED:
+        runner.start(FIRST)
+    with Workers(runner, processes) as workers:
+        _until(partial(_beyond, runner, 0), workers)
+        began = time.perf_counter()
+        _until(partial(_beyond, runner, FIRST - 1), workers)
+        spent = time.perf_counter() - began
+    done = runner.finished()
+    left: dict[str, Any] = {}
+    if size is not None:
+        left["bytes_per_workflow"] = round((runner.size() - size) / done)
+    if commits is not None:
+        left["commits_per_workflow"] = short((runner.commits() - commits) / done)
+    return left, FIRST / max(spent, 0.1)
+
+
+def _round(runner: Runner, options: Options, queue: _Queue, rate: float) -> Round:
+    """Measure once; where the queue runs dry too soon, again with more in it."""
+    for _ in range(5):
+        queue.fill(int(rate * (SETTLE + options.seconds) * 1.3) + 100)
+        before = runner.finished()
+        with Workers(runner, options.processes) as workers:
+            _until(partial(_beyond, runner, before), workers)
+            time.sleep(SETTLE)
+            count, began, cpu = runner.finished(), time.perf_counter(), workers.cpu()
+            time.sleep(options.seconds)
+            count, spent = runner.finished() - count, time.perf_counter() - began
+            cpu = workers.cpu() - cpu
+            workers.check()
+        if not queue.is_empty():
+            return Round(count / spent, cpu / count)
+        rate *= 2
+    raise RuntimeError("the workers are always done before the time is over")
+
+
+def start(runner: Runner, options: Options) -> dict[str, Any]:
+    """Workflows started per second by one client, each with an idempotency key."""
+    runner.prepare()
+    runner.start(START_AT_ONCE)
+    rates = []
+    for _ in range(options.rounds):
+        count, began = 0, time.perf_counter()
+        while (spent := time.perf_counter() - began) < options.seconds:
+            runner.start(START_AT_ONCE)
+            count += START_AT_ONCE
+        rates.append(count / spent)
+    return {"starts_per_s": short(statistics.median(rates)), "rounds": [short(rate) for rate in rates]}
+
+
+def latency(runner: Runner, options: Options) -> dict[str, Any]:
+    """How long one workflow takes while nothing else runs, from its start until its end is known."""
+    runner.prepare()
+    with runner.serve():
+        for _ in range(20):
+            runner.one()
+        times: list[float] = []
+        until = time.perf_counter() + 3 * options.seconds
+        while len(times) < SAMPLES and time.perf_counter() < until:
+            times.append(timed(runner.one))
+        return {**percentiles(times), "samples": len(times)}
+
+
+def park(runner: Runner, options: Options) -> dict[str, Any]:
+    """A thousand workflows wait and get their signals at once; then some get theirs one after the other."""
+    del options
+    runner.prepare()
+    with runner.serve():
+        ids = runner.park(PARKED)
+        began = time.perf_counter()
+        runner.signal(ids)
+        sent = time.perf_counter() - began
+        runner.wait(ids)
+        spent = time.perf_counter() - began
+        times = [timed(_resume, runner, id) for id in runner.park(RESUMED)]
+    resumed = {f"resume_{name}": value for name, value in percentiles(times).items()}
+    return {"signals_per_s": short(PARKED / sent), "completed_per_s": short(PARKED / spent), **resumed}
+
+
+def _resume(runner: Runner, id: Any) -> None:
+    runner.signal([id])
+    runner.wait([id])
+
+
+def idle(runner: Runner, options: Options) -> dict[str, Any]:
+    """SQL statements per second of a worker process that has nothing to do."""
+    runner.prepare()
+    with Workers(runner, 1) as workers:
+        time.sleep(max(3.0, options.seconds))  # it is up by then, and over with what it does at first
+        before, cpu, began = runner.statements(), workers.cpu(), time.perf_counter()
+        time.sleep(2 * options.seconds)
+        spent = time.perf_counter() - began
+        workers.check()
+        rate, cpu = (runner.statements() - before) / spent, (workers.cpu() - cpu) / spent
+    return {"idle_statements_per_s": short(rate), "idle_cpu_percent": short(100 * cpu)}
+
+
+def _beyond(runner: Runner, count: int) -> bool:
+    return runner.finished() > count
+
+
+def _until(done: Callable[[], bool], workers: Workers, patience: float = 60.0) -> None:
+    until = time.monotonic() + patience
+    while not done():
+        workers.check()
+        if time.monotonic() > until:
+            raise TimeoutError(f"the workers have not come so far in {patience:.0f} s")
+        time.sleep(0.02)
