@@ -15,9 +15,13 @@ from bench.runners.runner import Runner
 Measure = Callable[[Options], dict[str, Any]]
 
 
-def main(kind: type[Runner]) -> None:
-    """Be the command of a system that the standard workloads fit."""
-    command(kind, standard(kind.WORKLOADS, lambda options: kind(options.url)))
+def main(kind: type[Runner], *, idle: type[Runner] | None = None) -> None:
+    """Be the command of a system that the standard workloads fit; while ``idle`` another kind may fit better."""
+
+    def make(options: Options) -> Runner:
+        return (idle if idle is not None and options.workload == "idle" else kind)(options.url)
+
+    command(kind, standard(kind.WORKLOADS, make))
 
 
 def standard(names: Iterable[str], make: Callable[[Options], Runner]) -> dict[str, Measure]:

@@ -24,22 +24,32 @@ class Runner(ABC):
     """Those that make sense for it."""
     QUEUED: ClassVar[bool] = True
     """Whether what is started waits for a worker. If not, workers start what they run, without end."""
+    FED: ClassVar[bool] = False
+    """Whether, in place of a queue, a process that is no worker keeps them busy: see ``feed``."""
+    KEYED: ClassVar[bool] = True
+    """Whether each start has an idempotency key."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.tally = SPAWN.Value("q", 0)
-        """How many workflows the worker processes say they finished, where nobody else can be asked."""
+        """How many workflows the other processes say are finished, where nobody else can be asked."""
+        self.place = 0
+        """Which of the worker processes this is."""
 
     def prepare(self) -> None:  # noqa: B027 - most have something to do
         """Make the tables."""
 
     def start(self, count: int) -> None:
-        """Start so many workflows, each with an idempotency key of its own, as quickly as it goes."""
+        """Start so many workflows, each with an idempotency key of its own if there are such."""
         raise NotImplementedError
 
     @abstractmethod
     def work(self, stop: Event) -> None:
         """Be a worker process until told to stop."""
+
+    def feed(self, stop: Event, workers: int) -> None:
+        """Start workflows and await their ends, until told to stop."""
+        raise NotImplementedError
 
     def finished(self) -> int:
         """Tell how many workflows are finished."""

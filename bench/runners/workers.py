@@ -2,6 +2,8 @@
 
 import os
 import time
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,20 +19,24 @@ class Workers:
 
     def __init__(self, runner: Runner, count: int) -> None:
         self._stop = SPAWN.Event()
-        arguments = (type(runner), runner.url, self._stop, runner.tally)
-        self._processes = [SPAWN.Process(target=_work, args=arguments) for _ in range(count)]
+        about = (type(runner), runner.url, runner.tally, self._stop)
+        self._processes = [SPAWN.Process(target=_work, args=(*about, place)) for place in range(count)]
+        self._feeder = SPAWN.Process(target=_feed, args=(*about, count)) if runner.FED else None
 
     def __enter__(self) -> Self:
-        for process in self._processes:
+        for process in self._all():
             process.start()
         return self
+
+    def _all(self) -> list[SpawnProcess]:
+        return self._processes + ([self._feeder] if self._feeder else [])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
         until = time.monotonic() + PATIENCE
-        for process in self._processes:
+        for process in self._all():
             process.join(max(0.1, until - time.monotonic()))
             if process.is_alive():
                 process.kill()
@@ -38,7 +44,7 @@ class Workers:
 
     def check(self) -> None:
         """Fail if one of them has ended by itself."""
-        ended = [process.exitcode for process in self._processes if not process.is_alive()]
+        ended = [process.exitcode for process in self._all() if not process.is_alive()]
         if ended:
             raise RuntimeError(f"a worker process ended with {ended[0]}")
 
@@ -47,10 +53,17 @@ class Workers:
         return cpu_seconds({process.pid for process in self._processes})
 
 
-def _work(kind: type[Runner], url: str, stop: Any, tally: Any) -> None:
+def _work(kind: type[Runner], url: str, tally: Any, stop: Event, place: int) -> None:
+    runner = kind(url)
+    runner.tally, runner.place = tally, place
+    runner.work(stop)
+    os._exit(0)
+
+
+def _feed(kind: type[Runner], url: str, tally: Any, stop: Event, workers: int) -> None:
     runner = kind(url)
     runner.tally = tally
-    runner.work(stop)
+    runner.feed(stop, workers)
     os._exit(0)
 
 

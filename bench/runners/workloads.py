@@ -104,7 +104,7 @@ def _round(runner: Runner, options: Options, queue: _Queue, rate: float) -> Roun
 
 
 def start(runner: Runner, options: Options) -> dict[str, Any]:
-    """Workflows started per second by one client, each with an idempotency key."""
+    """Workflows started per second by one client, each with an idempotency key if there are such."""
     runner.prepare()
     runner.start(START_AT_ONCE)
     rates = []
@@ -114,7 +114,11 @@ def start(runner: Runner, options: Options) -> dict[str, Any]:
             runner.start(START_AT_ONCE)
             count += START_AT_ONCE
         rates.append(count / spent)
-    return {"starts_per_s": short(statistics.median(rates)), "rounds": [short(rate) for rate in rates]}
+    return {
+        "starts_per_s": short(statistics.median(rates)),
+        "rounds": [short(rate) for rate in rates],
+        "keyed": runner.KEYED,
+    }
 
 
 def latency(runner: Runner, options: Options) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Celery on Redis: a chain of five tasks. What was under way when a worker dies is lost or repeated whole."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from typing import Any
+
+from celery import Celery, chain
+
+from bench.runners.command import main
+from bench.runners.runner import STEPS, VALUE, Runner
+
+POOL = ["--pool=threads", "--concurrency=4"]
+app = Celery("bench")
+finished: Any = None
+"""The counter of this worker process."""
+
+
+def make_task(name: str) -> Any:
+    @app.task(name=name, ignore_result=name != STEPS[-1])
+    def step(ctx: dict[str, str]) -> dict[str, str]:
+        if name == STEPS[-1] and finished is not None:
+            with finished.get_lock():
+                finished.value += 1
+        return ctx | {name: VALUE}
+
+    return step
+
+
+TASKS = [make_task(name) for name in STEPS]
+
+
+class CeleryRunner(Runner):
+    """Celery, a chain of five tasks; not durable."""
+
+    TUNED = (
+        "Redis without persistence; pool of 4 threads; results of the last task only; no events, gossip or"
+        " mingle; prefetch of 64; no rate limits; starts over one connection, which have no keys"
+    )
+    WORKLOADS = ("throughput", "start", "latency")
+    KEYED = False
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        app.conf.update(
+            broker_url=url,
+            result_backend=url,
+            worker_prefetch_multiplier=16,
+            worker_disable_rate_limits=True,
+            task_store_errors_even_if_ignored=False,
+            broker_connection_retry_on_startup=True,
+            worker_hijack_root_logger=False,
+        )
+
+    def start(self, count: int) -> None:
+        first = chain(TASKS[0].s({"n": "0123456789"}), *[task.s() for task in TASKS[1:]])
+        for _ in range(count):
+            first.apply_async()
+
+    def work(self, stop: Event) -> None:
+        global finished  # noqa: PLW0603 - the tasks are functions of the module
+        finished = self.tally
+        self._serve()
+        stop.wait()
+
+    def _serve(self) -> None:
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR"]
+        arguments = ["worker", *POOL, *quiet]
+        threading.Thread(target=app.worker_main, args=(arguments,), daemon=True).start()
+
+    @contextmanager
+    def serve(self) -> Iterator[None]:
+        self._serve()
+        time.sleep(2)
+        yield
+
+    def one(self) -> None:
+        chain(TASKS[0].s({}), *[task.s() for task in TASKS[1:]]).apply_async().get(timeout=10)
+
+
+if __name__ == "__main__":
+    main(CeleryRunner)

@@ -1,0 +1,108 @@
+"""Procrastinate: a queue in PostgreSQL; a workflow is five jobs, each of which defers the next one."""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from typing import Any
+
+from procrastinate import App, PsycopgConnector
+
+from bench.runners.command import main
+from bench.runners.runner import STEPS, VALUE, PostgresRunner
+
+CONCURRENCY = 20
+
+
+class Procrastinate(PostgresRunner):
+    """Procrastinate, a chain of five jobs."""
+
+    TUNED = (
+        f"asynchronous jobs, {CONCURRENCY} at once in each process, pool as large; LISTEN, and since its notice is missed at times, polls every 20 ms (but not while idle); a thousand"
+        " jobs deferred in one call (which can't have keys of their own); the end is known in the worker's own"
+        " process"
+    )
+    WORKLOADS = ("throughput", "start", "latency", "idle")
+    KEYED = False
+    POLL = 0.02
+    DONE = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'five' AND status = 'succeeded'"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.app = App(connector=PsycopgConnector(conninfo=url, min_size=4, max_size=CONCURRENCY))
+        self.ended: dict[str, threading.Event] = {}
+        for name, following in zip(STEPS, [*STEPS[1:], None], strict=True):
+            self._task(name, following)
+        self._loop = asyncio.new_event_loop()
+
+    def _task(self, name: str, following: str | None) -> None:
+        @self.app.task(name=name, queue="bench")
+        async def step(n: str, **ctx: str) -> None:
+            ctx[name] = VALUE
+            if following is not None:
+                await self.app.tasks[following].defer_async(n=n, **ctx)
+            elif n in self.ended:
+                self.ended.pop(n).set()
+
+    def _in_loop(self, action: Coroutine[Any, Any, Any]) -> Any:
+        if not self._loop.is_running():
+            threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(action, self._loop).result()
+
+    async def _open(self) -> None:
+        if not hasattr(self, "_opened"):
+            self._opened = True
+            await self.app.open_async()
+
+    def prepare(self) -> None:
+        async def make() -> None:
+            await self._open()
+            await self.app.schema_manager.apply_schema_async()
+
+        self._in_loop(make())
+
+    def start(self, count: int) -> None:
+        async def defer() -> None:
+            await self._open()
+            rows = [{"n": uuid.uuid4().hex} for _ in range(count)]
+            await self.app.tasks["one"].batch_defer_async(*rows)
+
+        self._in_loop(defer())
+
+    def work(self, stop: Event) -> None:
+        with self.serve():
+            stop.wait()
+
+    @contextmanager
+    def serve(self) -> Iterator[None]:
+        async def serve() -> None:
+            await self._open()
+            self._worker = asyncio.ensure_future(
+                self.app.run_worker_async(
+                    queues=["bench"],
+                    concurrency=CONCURRENCY,
+                    fetch_job_polling_interval=self.POLL,
+                    install_signal_handlers=False,
+                )
+            )
+
+        self._in_loop(serve())
+        yield
+
+    def one(self) -> None:
+        n = uuid.uuid4().hex
+        self.ended[n] = ended = threading.Event()
+        self._in_loop(self.app.tasks["one"].defer_async(n=n))
+        ended.wait(10)
+
+
+class Idle(Procrastinate):
+    """A worker as it is without tuning."""
+
+    POLL = 5.0
+
+
+if __name__ == "__main__":
+    main(Procrastinate, idle=Idle)
