@@ -8,6 +8,7 @@ from multiprocessing.synchronize import Event
 from typing import Any
 
 from celery import Celery, chain
+from celery.worker import state
 
 from bench.runners.command import main
 from bench.runners.runner import STEPS, VALUE, Runner
@@ -62,13 +63,17 @@ class CeleryRunner(Runner):
     def work(self, stop: Event) -> None:
         global finished  # noqa: PLW0603 - the tasks are functions of the module
         finished = self.tally
-        self._serve()
+        thread = self._serve()
         stop.wait()
+        state.should_stop = 0  # in order, so that what it has fetched ahead goes back
+        thread.join(10)
 
-    def _serve(self) -> None:
+    def _serve(self) -> threading.Thread:
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR"]
         arguments = ["worker", *POOL, *quiet]
-        threading.Thread(target=app.worker_main, args=(arguments,), daemon=True).start()
+        thread = threading.Thread(target=app.worker_main, args=(arguments,), daemon=True)
+        thread.start()
+        return thread
 
     @contextmanager
     def serve(self) -> Iterator[None]:

@@ -3,14 +3,14 @@
 import asyncio
 import threading
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
-from typing import Any
 
 from procrastinate import App, PsycopgConnector
 
 from bench.runners.command import main
+from bench.runners.loops import Loop
 from bench.runners.runner import STEPS, VALUE, PostgresRunner
 
 CONCURRENCY = 20
@@ -35,7 +35,7 @@ class Procrastinate(PostgresRunner):
         self.ended: dict[str, threading.Event] = {}
         for name, following in zip(STEPS, [*STEPS[1:], None], strict=True):
             self._task(name, following)
-        self._loop = asyncio.new_event_loop()
+        self._loop = Loop()
 
     def _task(self, name: str, following: str | None) -> None:
         @self.app.task(name=name, queue="bench")
@@ -45,11 +45,6 @@ class Procrastinate(PostgresRunner):
                 await self.app.tasks[following].defer_async(n=n, **ctx)
             elif n in self.ended:
                 self.ended.pop(n).set()
-
-    def _in_loop(self, action: Coroutine[Any, Any, Any]) -> Any:
-        if not self._loop.is_running():
-            threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(action, self._loop).result()
 
     async def _open(self) -> None:
         if not hasattr(self, "_opened"):
@@ -61,7 +56,7 @@ class Procrastinate(PostgresRunner):
             await self._open()
             await self.app.schema_manager.apply_schema_async()
 
-        self._in_loop(make())
+        self._loop(make())
 
     def start(self, count: int) -> None:
         async def defer() -> None:
@@ -69,7 +64,7 @@ class Procrastinate(PostgresRunner):
             rows = [{"n": uuid.uuid4().hex} for _ in range(count)]
             await self.app.tasks["one"].batch_defer_async(*rows)
 
-        self._in_loop(defer())
+        self._loop(defer())
 
     def work(self, stop: Event) -> None:
         with self.serve():
@@ -88,13 +83,13 @@ class Procrastinate(PostgresRunner):
                 )
             )
 
-        self._in_loop(serve())
+        self._loop(serve())
         yield
 
     def one(self) -> None:
         n = uuid.uuid4().hex
         self.ended[n] = ended = threading.Event()
-        self._in_loop(self.app.tasks["one"].defer_async(n=n))
+        self._loop(self.app.tasks["one"].defer_async(n=n))
         ended.wait(10)
 
 

@@ -1,9 +1,7 @@
 """python-saga-orchestrator: sagas in the application's own PostgreSQL, by SQLAlchemy and asyncio."""
 
-import asyncio
-import threading
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from typing import Any
@@ -16,6 +14,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from bench.runners.command import main
+from bench.runners.loops import Loop, endlessly
 from bench.runners.runner import STEPS, VALUE, PostgresRunner
 
 AT_ONCE = 16
@@ -65,7 +64,7 @@ class SagaRunner(PostgresRunner):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         logger.remove()
-        self._loop = asyncio.new_event_loop()
+        self._loop = Loop()
         self._engine = create_async_engine(
             url.replace("postgresql:", "postgresql+asyncpg:"), pool_size=AT_ONCE, max_overflow=0
         )
@@ -79,38 +78,26 @@ class SagaRunner(PostgresRunner):
             builder.add_step(step=Step(), step_id=name, input_map=lambda ctx: Input(n=ctx.initial_data["n"]))
         self._orchestrator.register("five_steps", builder.build())
 
-    def _in_loop(self, action: Coroutine[Any, Any, Any]) -> Any:
-        if not self._loop.is_running():
-            threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(action, self._loop).result()
-
     def prepare(self) -> None:
         async def make() -> None:
             async with self._engine.begin() as connection:
                 await connection.run_sync(Base.metadata.create_all)
 
-        self._in_loop(make())
+        self._loop(make())
 
     async def _one(self) -> None:
         n = uuid.uuid4().hex
         await self._orchestrator.start(saga_name="five_steps", initial_data={"n": n}, aggregation_id=n)
 
     def work(self, stop: Event) -> None:
-        async def loop() -> None:
-            while not stop.is_set():
-                await self._one()
-
-        async def loops() -> None:
-            await asyncio.gather(*[loop() for _ in range(AT_ONCE)])
-
-        self._in_loop(loops())
+        self._loop(endlessly(self._one, AT_ONCE, stop))
 
     @contextmanager
     def serve(self) -> Iterator[None]:
         yield
 
     def one(self) -> None:
-        self._in_loop(self._one())
+        self._loop(self._one())
 
 
 if __name__ == "__main__":

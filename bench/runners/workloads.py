@@ -98,6 +98,8 @@ def _round(runner: Runner, options: Options, queue: _Queue, rate: float) -> Roun
             cpu = workers.cpu() - cpu
             workers.check()
         if not queue.is_empty():
+            if not count:
+                raise RuntimeError(f"the workers finish nothing within {spent:.0f} s")
             return Round(count / spent, cpu / count)
         rate *= 2
     raise RuntimeError("the workers are always done before the time is over")
