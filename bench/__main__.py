@@ -16,8 +16,8 @@ examples:
   make bench ARGS="own --store redis://127.0.0.1:6379/9 --workload throughput,latency"
   make bench ARGS=report                      print the tables again, and renew those in the docs
 
-A run of everything is kept in bench/results/own.jsonl or peers.jsonl, one line of JSON for each result; a part
-of it in part.jsonl, which feeds nothing. Each peer gets a virtual environment of its own in bench/.venvs.
+A run of everything is kept in bench/results/own.jsonl or peers.jsonl, one line of JSON for each result; a
+part of it in part.jsonl, which feeds nothing. Each peer gets a virtual environment in bench/.venvs.
 """
 
 

@@ -43,7 +43,7 @@ def python_of(peer: str | None) -> Path:
 
 
 def _interpreter(wanted: Path) -> Path:
-    """Give a Python that is new enough: the one that runs this, unless the list's first line asks for more."""
+    """Give a Python that is new enough: the one that runs this, unless the first line asks for more."""
     first = wanted.read_text().splitlines()[0]
     least = tuple(map(int, first.removeprefix("# Python ").split("."))) if "Python" in first else (3, 11)
     for python in _interpreters():

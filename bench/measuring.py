@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,16 +98,14 @@ def _figures(python: Path, system: System, what: tuple[str, int, str], wish: Wis
         if runner.returncode or not told:
             err.seek(0)
             last = (err.read().strip().splitlines() or [f"ended with {runner.returncode}"])[-1]
-            return {"missing": f"fails: {last}"}
+            return {"missing": f"fails: {last[:200]}"}
         return json.loads(told[-1])
 
 
 def _end(runner: subprocess.Popen[bytes]) -> None:
     """End a runner and all that it has started: they are a group of their own."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(runner.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     runner.wait()
 
 

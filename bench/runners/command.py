@@ -16,7 +16,7 @@ Measure = Callable[[Options], dict[str, Any]]
 
 
 def main(kind: type[Runner], *, idle: type[Runner] | None = None) -> None:
-    """Be the command of a system that the standard workloads fit; while ``idle`` another kind may fit better."""
+    """Be the command of a system that the standard workloads fit; ``idle`` is its kind for that one."""
 
     def make(options: Options) -> Runner:
         return (idle if idle is not None and options.workload == "idle" else kind)(options.url)

@@ -27,6 +27,8 @@ class Ours(Runner):
         " start_many, a thousand in a call; start and wait in the worker's own process for latency"
     )
 
+    SINGLY = True
+
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._engine: aw.Engine | None = None
@@ -49,6 +51,10 @@ class Ours(Runner):
     def start(self, count: int) -> None:
         for first in range(0, count, 1000):
             self._client().start_many(FiveSteps, self._rows(min(1000, count - first)))
+
+    def start_singly(self, count: int) -> None:
+        for row in self._rows(count):
+            self._client().start(FiveSteps, row)
 
     def work(self, stop: Event) -> None:
         settle_collector()

@@ -57,9 +57,9 @@ class Restate(Runner):
     """Restate, its Python SDK behind Hypercorn."""
 
     TUNED = (
-        f"4 partitions in place of 24; asynchronous steps; {AT_ONCE} workflows in flight for each worker process,"
-        " kept so by a process that is not counted; each worker process is a service of its own, for one"
-        " connection would serve but one; calls from threads over kept connections; signals resolve awakeables"
+        f"4 partitions in place of 24; asynchronous steps; {AT_ONCE} workflows in flight for each worker"
+        " process, kept so by a process that is not counted; each worker process is a service of its own, for"
+        " one connection would serve but one; calls by threads over kept connections; signals are awakeables"
     )
     WORKLOADS = ("throughput", "start", "latency", "park")
     QUEUED = False

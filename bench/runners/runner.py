@@ -28,6 +28,8 @@ class Runner(ABC):
     """Whether, in place of a queue, a process that is no worker keeps them busy: see ``feed``."""
     KEYED: ClassVar[bool] = True
     """Whether each start has an idempotency key."""
+    SINGLY: ClassVar[bool] = False
+    """Whether starts that are calls of their own are measured as well."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -41,6 +43,10 @@ class Runner(ABC):
 
     def start(self, count: int) -> None:
         """Start so many workflows, each with an idempotency key of its own if there are such."""
+        raise NotImplementedError
+
+    def start_singly(self, count: int) -> None:
+        """Start so many workflows, each by a call and a commit of its own."""
         raise NotImplementedError
 
     @abstractmethod
@@ -116,7 +122,7 @@ class PostgresRunner(Runner):
         self.ask("SELECT count(*) FROM (SELECT pg_stat_force_next_flush()) AS flushed")
         return self.ask(
             "SELECT sum(calls)::bigint FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
-            " WHERE d.datname = current_database() AND query !~ 'pg_stat'"
+            " WHERE d.datname = current_database() AND query !~* 'pg_stat|^(BEGIN|COMMIT|ROLLBACK)'"
         )
 
 

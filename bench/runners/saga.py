@@ -54,8 +54,8 @@ class SagaRunner(PostgresRunner):
     """python-saga-orchestrator."""
 
     TUNED = (
-        f"{AT_ONCE} sagas at once in each process, on asyncpg with a pool as large; no log; a start runs the saga"
-        " in the caller, so there is nothing to start ahead"
+        f"{AT_ONCE} sagas at once in each process, on asyncpg with a pool as large; no log; a start runs the"
+        " saga in the caller, so there is nothing to start ahead"
     )
     WORKLOADS = ("throughput", "latency")
     QUEUED = False

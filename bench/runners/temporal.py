@@ -54,8 +54,8 @@ class Temporal(Runner):
     """Temporal's Python SDK on its in-memory test server; not durable, and not the server of production."""
 
     TUNED = (
-        f"workflows outside the sandbox; asynchronous activities; {AT_ONCE} workflows in flight for each worker"
-        " process, kept so by a process that is not counted"
+        f"workflows outside the sandbox; asynchronous activities; {AT_ONCE} workflows in flight for each"
+        " worker process, kept so by a process that is not counted"
     )
     WORKLOADS = ("throughput", "start", "latency", "park")
     QUEUED = False

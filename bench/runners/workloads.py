@@ -13,13 +13,16 @@ from bench.runners.runner import Runner
 from bench.runners.workers import Workers
 
 FIRST = 500
-"""So many workflows run before anything is timed; their bytes and commits are counted instead."""
+"""So many workflows, or so many as do in some seconds, run before anything is timed; their bytes and commits are counted instead."""
+FIRST_SECONDS = 20.0
 SETTLE = 0.5
 """Seconds between a worker's first finished workflow and the begin of the timed part."""
 START_AT_ONCE = 1000
 SAMPLES = 300
 PARKED = 1000
 RESUMED = 200
+IDLE = 10.0
+"""Seconds: some look for work every five."""
 
 
 def throughput(runner: Runner, options: Options) -> dict[str, Any]:
@@ -73,15 +76,17 @@ def _first(runner: Runner, processes: int) -> tuple[dict[str, Any], float]:
     with Workers(runner, processes) as workers:
         _until(partial(_beyond, runner, 0), workers)
         began = time.perf_counter()
-        _until(partial(_beyond, runner, FIRST - 1), workers)
-        spent = time.perf_counter() - began
+        while (done := runner.finished()) < FIRST and time.perf_counter() - began < FIRST_SECONDS:
+            workers.check()
+            time.sleep(0.02)
+        rate = done / max(time.perf_counter() - began, 0.1)
     done = runner.finished()
     left: dict[str, Any] = {}
     if size is not None:
         left["bytes_per_workflow"] = round((runner.size() - size) / done)
     if commits is not None:
         left["commits_per_workflow"] = short((runner.commits() - commits) / done)
-    return left, FIRST / max(spent, 0.1)
+    return left, rate
 
 
 def _round(runner: Runner, options: Options, queue: _Queue, rate: float) -> Round:
@@ -109,18 +114,24 @@ def start(runner: Runner, options: Options) -> dict[str, Any]:
     """Workflows started per second by one client, each with an idempotency key if there are such."""
     runner.prepare()
     runner.start(START_AT_ONCE)
-    rates = []
-    for _ in range(options.rounds):
-        count, began = 0, time.perf_counter()
-        while (spent := time.perf_counter() - began) < options.seconds:
-            runner.start(START_AT_ONCE)
-            count += START_AT_ONCE
-        rates.append(count / spent)
+    rates = [_start_rate(runner.start, START_AT_ONCE, options.seconds) for _ in range(options.rounds)]
+    singly = {}
+    if runner.SINGLY:
+        singly["singly_per_s"] = short(_start_rate(runner.start_singly, 100, options.seconds))
     return {
+        **singly,
         "starts_per_s": short(statistics.median(rates)),
         "rounds": [short(rate) for rate in rates],
         "keyed": runner.KEYED,
     }
+
+
+def _start_rate(begin: Callable[[int], None], at_once: int, seconds: float) -> float:
+    count, began = 0, time.perf_counter()
+    while (spent := time.perf_counter() - began) < seconds:
+        begin(at_once)
+        count += at_once
+    return count / spent
 
 
 def latency(runner: Runner, options: Options) -> dict[str, Any]:
@@ -138,7 +149,6 @@ def latency(runner: Runner, options: Options) -> dict[str, Any]:
 
 def park(runner: Runner, options: Options) -> dict[str, Any]:
     """A thousand workflows wait and get their signals at once; then some get theirs one after the other."""
-    del options
     runner.prepare()
     with runner.serve():
         ids = runner.park(PARKED)
@@ -147,9 +157,18 @@ def park(runner: Runner, options: Options) -> dict[str, Any]:
         sent = time.perf_counter() - began
         runner.wait(ids)
         spent = time.perf_counter() - began
-        times = [timed(_resume, runner, id) for id in runner.park(RESUMED)]
+        times = _resumed(runner, runner.park(RESUMED), 3 * options.seconds)
     resumed = {f"resume_{name}": value for name, value in percentiles(times).items()}
     return {"signals_per_s": short(PARKED / sent), "completed_per_s": short(PARKED / spent), **resumed}
+
+
+def _resumed(runner: Runner, ids: list[Any], seconds: float) -> list[float]:
+    """Give how long each of them took from its signal to its end, of as many as fit into the time."""
+    times: list[float] = []
+    until = time.perf_counter() + seconds
+    while len(times) < len(ids) and time.perf_counter() < until:
+        times.append(timed(_resume, runner, ids[len(times)]))
+    return times
 
 
 def _resume(runner: Runner, id: Any) -> None:
@@ -163,7 +182,7 @@ def idle(runner: Runner, options: Options) -> dict[str, Any]:
     with Workers(runner, 1) as workers:
         time.sleep(max(3.0, options.seconds))  # it is up by then, and over with what it does at first
         before, cpu, began = runner.statements(), workers.cpu(), time.perf_counter()
-        time.sleep(2 * options.seconds)
+        time.sleep(IDLE)
         spent = time.perf_counter() - began
         workers.check()
         rate, cpu = (runner.statements() - before) / spent, (workers.cpu() - cpu) / spent
@@ -174,7 +193,7 @@ def _beyond(runner: Runner, count: int) -> bool:
     return runner.finished() > count
 
 
-def _until(done: Callable[[], bool], workers: Workers, patience: float = 60.0) -> None:
+def _until(done: Callable[[], bool], workers: Workers, patience: float = 90.0) -> None:
     until = time.monotonic() + patience
     while not done():
         workers.check()
