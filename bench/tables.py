@@ -49,6 +49,24 @@ def starts(results: Results, system: str) -> str:
     return told(line["starts_per_s"]) if line["keyed"] else f"{told(line['starts_per_s'])} {NOTE_KEYLESS}"
 
 
+SPEED: Sequence[Column] = (
+    ("steps/s", figure("throughput", "steps_per_s")),
+    ("… two processes", figure("throughput", "steps_per_s", 2)),
+    ("worker's CPU a step, µs", figure("throughput", "worker_cpu_us_per_step")),
+    ("starts/s", starts),
+    ("one workflow, p50 / p99 ms", both("latency", "p50_ms", "p99_ms")),
+    ("commits a workflow", figure("throughput", "commits_per_workflow")),
+    ("bytes a workflow", figure("throughput", "bytes_per_workflow")),
+)
+WAITING: Sequence[Column] = (
+    ("signals sent/s", figure("park", "signals_per_s")),
+    ("completed/s", figure("park", "completed_per_s")),
+    ("one resumes, p50 / p99 ms", both("park", "resume_p50_ms", "resume_p99_ms")),
+    ("statements/s of an idle worker", figure("idle", "idle_statements_per_s")),
+    ("its CPU, %", figure("idle", "idle_cpu_percent")),
+)
+
+
 def where(results: Results) -> str:
     """Tell where and when it ran, and how quick the disk was before and after."""
     at = results.machine

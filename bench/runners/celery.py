@@ -1,7 +1,6 @@
 """Celery on Redis: a chain of five tasks. What was under way when a worker dies is lost or repeated whole."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
@@ -12,6 +11,7 @@ from celery.worker import state
 
 from bench.runners.command import main
 from bench.runners.runner import STEPS, VALUE, Runner
+from bench.runners.workers import Workers
 
 POOL = ["--pool=threads", "--concurrency=4"]
 app = Celery("bench")
@@ -63,26 +63,20 @@ class CeleryRunner(Runner):
     def work(self, stop: Event) -> None:
         global finished  # noqa: PLW0603 - the tasks are functions of the module
         finished = self.tally
-        thread = self._serve()
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR"]
+        thread = threading.Thread(target=app.worker_main, args=(["worker", *POOL, *quiet],), daemon=True)
+        thread.start()
         stop.wait()
         state.should_stop = 0  # in order, so that what it has fetched ahead goes back
         thread.join(10)
 
-    def _serve(self) -> threading.Thread:
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR"]
-        arguments = ["worker", *POOL, *quiet]
-        thread = threading.Thread(target=app.worker_main, args=(arguments,), daemon=True)
-        thread.start()
-        return thread
-
     @contextmanager
     def serve(self) -> Iterator[None]:
-        self._serve()
-        time.sleep(2)
-        yield
+        with Workers(self, 1):  # a worker in the process of its client fails
+            yield
 
     def one(self) -> None:
-        chain(TASKS[0].s({}), *[task.s() for task in TASKS[1:]]).apply_async().get(timeout=10)
+        chain(TASKS[0].s({}), *[task.s() for task in TASKS[1:]]).apply_async().get(timeout=20)
 
 
 if __name__ == "__main__":

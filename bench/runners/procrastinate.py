@@ -21,8 +21,8 @@ class Procrastinate(PostgresRunner):
 
     TUNED = (
         f"asynchronous jobs, {CONCURRENCY} at once in each process, pool as large; LISTEN, and since its"
-        " notice is missed at times, a poll every 20 ms (but not while idle); a thousand jobs deferred in one call"
-        " (which can't have keys of their own); the end is known in the worker's own process"
+        " notice is missed at times, a poll every 20 ms (but not while idle); a thousand jobs deferred in one"
+        " call (which can't have keys of their own); the end is known in the worker's own process"
     )
     WORKLOADS = ("throughput", "start", "latency", "idle")
     KEYED = False

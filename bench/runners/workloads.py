@@ -13,8 +13,8 @@ from bench.runners.runner import Runner
 from bench.runners.workers import Workers
 
 FIRST = 500
-"""So many workflows, or so many as do in some seconds, run before anything is timed; their bytes and commits are counted instead."""
 FIRST_SECONDS = 20.0
+"""So many workflows, but no longer, run before anything is timed; their bytes and commits are counted."""
 SETTLE = 0.5
 """Seconds between a worker's first finished workflow and the begin of the timed part."""
 START_AT_ONCE = 1000
