@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench import measuring
 from bench.results import Results, ratio, told
-from bench.tables import table
+from bench.tables import disk, table
 from bench.targets import POSTGRES, SQLITE
 
 
@@ -18,8 +18,8 @@ def figures() -> str:
     machine = f"{at['cores']} cores of a virtual machine ({at['cpu'] or 'unnamed'})"
     return (
         f"Five steps that do nothing, on {machine}, Python {at['python']}, PostgreSQL {at['postgres']},\n"
-        f"`fdatasync` {at['fdatasync_us']} µs, load {at['load']} at the begin; medians of {at['rounds']} rounds of"
-        f" {told(at['seconds'])} s, {at['date']}.\n\n" + table(["", "SQLite", "PostgreSQL"], rows)
+        f"`fdatasync` {disk(results)}, load {at['load']} at the begin; medians of {at['rounds']} rounds"
+        f" of {told(at['seconds'])} s, {at['date']}.\n\n" + table(["", "SQLite", "PostgreSQL"], rows)
     )
 
 

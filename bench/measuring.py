@@ -69,12 +69,13 @@ def _of_system(system: System, wanted: Sequence[tuple[str, int]], wish: Wish) ->
     for workload, processes in wanted:
         began = time.monotonic()
         named = {"system": system.name, "workload": workload, "processes": processes}
+        disk = {"fdatasync_us": fdatasync_microseconds(50), "load": round(os.getloadavg()[0], 1)}
         try:
             with system.server(workload) as url:
                 figures = _figures(python, system, (workload, processes, url), wish)
         except (MissingError, RuntimeError, OSError, subprocess.SubprocessError) as error:
             figures = {"missing": str(error)}
-        yield {**named, **figures, "took_s": round(time.monotonic() - began, 1)}
+        yield {**named, **figures, **disk, "took_s": round(time.monotonic() - began, 1)}
 
 
 def _figures(python: Path, system: System, what: tuple[str, int, str], wish: Wish) -> Line:

@@ -68,15 +68,20 @@ WAITING: Sequence[Column] = (
 
 
 def where(results: Results) -> str:
-    """Tell where and when it ran, and how quick the disk was before and after."""
+    """Tell where and when it ran."""
     at = results.machine
-    after = results.end.get("fdatasync_us_after")
-    sync = f"{at['fdatasync_us']} µs before, {after} µs after" if after else f"{at['fdatasync_us']} µs"
     return (
         f"{at['date']}, {at['cores']} cores of {at['cpu'] or 'an unnamed processor'}, {at['memory_gb']} GB;"
-        f" `fdatasync` of 8 kB {sync}; load {at['load']} at the begin; Python {at['python']}, PostgreSQL"
+        f" `fdatasync` of 8 kB {disk(results)}; load {at['load']} at the begin; Python {at['python']}, PostgreSQL"
         f" {at['postgres']}. Rounds of {told(at['seconds'])} s after warm-up, medians of {at['rounds']}.\n"
     )
+
+
+def disk(results: Results) -> str:
+    """Tell how quick the disk was, over the whole run."""
+    times = [line["fdatasync_us"] for line in results.lines if "fdatasync_us" in line]
+    times += [results.end["fdatasync_us_after"]] if results.end else []
+    return f"{min(times)} to {max(times)} µs" if len(times) > 1 else f"{times[0]} µs"
 
 
 def measured(results: Results, *, durable: bool) -> list[System]:
