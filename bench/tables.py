@@ -72,8 +72,9 @@ def where(results: Results) -> str:
     at = results.machine
     return (
         f"{at['date']}, {at['cores']} cores of {at['cpu'] or 'an unnamed processor'}, {at['memory_gb']} GB;"
-        f" `fdatasync` of 8 kB {disk(results)}; load {at['load']} at the begin; Python {at['python']}, PostgreSQL"
-        f" {at['postgres']}. Rounds of {told(at['seconds'])} s after warm-up, medians of {at['rounds']}.\n"
+        f" `fdatasync` of 8 kB {disk(results)}; load {at['load']} at the begin; Python {at['python']},"
+        f" PostgreSQL {at['postgres']}. Rounds of {told(at['seconds'])} s after warm-up,"
+        f" medians of {at['rounds']}.\n"
     )
 
 

@@ -73,17 +73,20 @@ class AbsurdRunner(PostgresRunner):
         return spawned
 
     def work(self, stop: Event) -> None:
-        workers = self._workers(self.THREADS)
+        workers, threads = self._workers(self.THREADS)
         stop.wait()
         for worker in workers:
             worker.stop_worker()
+        for thread in threads:
+            thread.join()
 
-    def _workers(self, threads: int) -> list[Absurd]:
-        workers = [self._open() for _ in range(threads)]
-        for worker in workers:
-            options = {"batch_size": BATCH, "poll_interval": self.POLL}
-            threading.Thread(target=worker.start_worker, kwargs=options, daemon=True).start()
-        return workers
+    def _workers(self, count: int) -> tuple[list[Absurd], list[threading.Thread]]:
+        workers = [self._open() for _ in range(count)]
+        options = {"batch_size": BATCH, "poll_interval": self.POLL}
+        threads = [threading.Thread(target=one.start_worker, kwargs=options, daemon=True) for one in workers]
+        for thread in threads:
+            thread.start()
+        return workers, threads
 
     @contextmanager
     def serve(self) -> Iterator[None]:

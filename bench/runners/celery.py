@@ -15,16 +15,16 @@ from bench.runners.workers import Workers
 
 POOL = ["--pool=threads", "--concurrency=4"]
 app = Celery("bench")
-finished: Any = None
+steps: Any = None
 """The counter of this worker process."""
 
 
 def make_task(name: str) -> Any:
     @app.task(name=name, ignore_result=name != STEPS[-1])
     def step(ctx: dict[str, str]) -> dict[str, str]:
-        if name == STEPS[-1] and finished is not None:
-            with finished.get_lock():
-                finished.value += 1
+        if steps is not None:
+            with steps.get_lock():
+                steps.value += 1
         return ctx | {name: VALUE}
 
     return step
@@ -60,9 +60,12 @@ class CeleryRunner(Runner):
         for _ in range(count):
             first.apply_async()
 
+    def finished(self) -> int:
+        return self.tally.value // 5
+
     def work(self, stop: Event) -> None:
-        global finished  # noqa: PLW0603 - the tasks are functions of the module
-        finished = self.tally
+        global steps  # noqa: PLW0603 - the tasks are functions of the module
+        steps = self.tally
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR"]
         thread = threading.Thread(target=app.worker_main, args=(["worker", *POOL, *quiet],), daemon=True)
         thread.start()

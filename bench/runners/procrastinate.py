@@ -4,7 +4,7 @@ import asyncio
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.synchronize import Event
 
 from procrastinate import App, PsycopgConnector
@@ -27,7 +27,7 @@ class Procrastinate(PostgresRunner):
     WORKLOADS = ("throughput", "start", "latency", "idle")
     KEYED = False
     POLL = 0.02
-    DONE = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'five' AND status = 'succeeded'"
+    DONE = "SELECT count(*) / 5 FROM procrastinate_jobs WHERE status = 'succeeded'"
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -67,8 +67,14 @@ class Procrastinate(PostgresRunner):
         self._loop(defer())
 
     def work(self, stop: Event) -> None:
+        async def end() -> None:
+            self._worker.cancel()  # it lets running jobs end
+            with suppress(asyncio.CancelledError):
+                await self._worker
+
         with self.serve():
             stop.wait()
+            self._loop(end())
 
     @contextmanager
     def serve(self) -> Iterator[None]:

@@ -58,7 +58,7 @@ class Runner(ABC):
         raise NotImplementedError
 
     def finished(self) -> int:
-        """Tell how many workflows are finished."""
+        """Tell how many workflows are finished; where all do their first step first, a fifth of the steps."""
         return self.tally.value
 
     def size(self) -> int | None:

@@ -28,8 +28,8 @@ IDLE = 10.0
 def throughput(runner: Runner, options: Options) -> dict[str, Any]:
     """Steps and workflows per second with so many worker processes, and what a step costs them."""
     runner.prepare()
-    first, rate = _first(runner, options.processes)
-    queue = _Queue(runner, FIRST)
+    queue = _Queue(runner, runner.finished())
+    left, rate = _first(runner, queue, options.processes)
     rounds: list[Round] = []
     for _ in range(options.rounds):
         rounds.append(_round(runner, options, queue, rate))
@@ -40,7 +40,7 @@ def throughput(runner: Runner, options: Options) -> dict[str, Any]:
         "steps_per_s": short(5 * rate),
         "rounds": [short(5 * one.rate) for one in rounds],
         "worker_cpu_us_per_step": short(statistics.median(one.cpu for one in rounds) * 1e6 / 5),
-        **first,
+        **left,
     }
 
 
@@ -54,6 +54,8 @@ class Round:
 
 @dataclass
 class _Queue:
+    """What was started for the workers; where they start it themselves, nothing."""
+
     runner: Runner
     started: int
 
@@ -68,19 +70,18 @@ class _Queue:
         return self.runner.QUEUED and self.runner.finished() >= self.started
 
 
-def _first(runner: Runner, processes: int) -> tuple[dict[str, Any], float]:
+def _first(runner: Runner, queue: _Queue, processes: int) -> tuple[dict[str, Any], float]:
     """Run the first workflows on empty tables; give what they leave there, and their rate."""
-    size, commits = runner.size(), runner.commits()
-    if runner.QUEUED:
-        runner.start(FIRST)
+    size, commits, before = runner.size(), runner.commits(), runner.finished()
+    queue.fill(FIRST)
     with Workers(runner, processes) as workers:
-        _until(partial(_beyond, runner, 0), workers)
+        _until(partial(_beyond, runner, before), workers)
         began = time.perf_counter()
-        while (done := runner.finished()) < FIRST and time.perf_counter() - began < FIRST_SECONDS:
+        while runner.finished() < before + FIRST and time.perf_counter() - began < FIRST_SECONDS:
             workers.check()
             time.sleep(0.02)
-        rate = done / max(time.perf_counter() - began, 0.1)
-    done = runner.finished()
+        rate = (runner.finished() - before) / max(time.perf_counter() - began, 0.1)
+    done = runner.finished() - before
     left: dict[str, Any] = {}
     if size is not None:
         left["bytes_per_workflow"] = round((runner.size() - size) / done)
