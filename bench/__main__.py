@@ -10,14 +10,14 @@ from bench.systems import SUITES, SYSTEMS, System, at
 WORKLOADS = ("throughput", "start", "latency", "park", "idle", "poll")
 EPILOG = """
 examples:
-  make bench                                  this library and the physical limits, in about four minutes
-  make bench ARGS=peers                       everything, in about twenty; results/peers.jsonl feeds the docs
+  make bench                                  this library and the physical limits, in under four minutes
+  make bench ARGS=peers                       everything, in twenty; results/peers.jsonl feeds the docs
   make bench ARGS="peers --only dbos,ours-postgres --workload throughput"
   make bench ARGS="own --store redis://127.0.0.1:6379/9 --workload throughput,latency"
   make bench ARGS=report                      print the tables again, and renew those in the docs
 
 A run of everything is kept in bench/results/own.jsonl or peers.jsonl, one line of JSON for each result; a
-part of it in part.jsonl, which feeds nothing. Each peer gets a virtual environment in bench/.venvs.
+part of it in part.jsonl. Only peers.jsonl is committed. Each peer gets a virtual environment in bench/.venvs.
 """
 
 
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--workload", type=words, help=f"only these workloads, of {', '.join(WORKLOADS)}")
     made.add_argument("--seconds", type=float, help="how long a round lasts (default: 3; peers: 5)")
     made.add_argument("--rounds", type=int, help="the median of so many is taken (default: 3)")
-    made.add_argument("--store", action="append", help="measure this library on this empty store, too")
+    made.add_argument("--store", action="append", help="this library on this empty store; others by --only")
     return made
 
 

@@ -1,5 +1,6 @@
 """The results as tables in Markdown: on the terminal, and in the docs."""
 
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 
 from bench import measuring
@@ -82,7 +83,8 @@ def disk(results: Results) -> str:
     """Tell how quick the disk was, over the whole run."""
     times = [line["fdatasync_us"] for line in results.lines if "fdatasync_us" in line]
     times += [results.end["fdatasync_us_after"]] if results.end else []
-    return f"{min(times)} to {max(times)} µs" if len(times) > 1 else f"{times[0]} µs"
+    middle = f"{statistics.median(times):.0f} µs"
+    return f"{middle} ({min(times)} to {max(times)} during the run)" if len(times) > 1 else middle
 
 
 def measured(results: Results, *, durable: bool) -> list[System]:
