@@ -4,20 +4,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import measuring, tables
+from bench import measuring, sqlite_ratio, tables
 from bench.systems import SUITES, SYSTEMS, System, at
 
 WORKLOADS = ("throughput", "start", "latency", "park", "idle", "poll")
 EPILOG = """
 examples:
-  make bench                                  this library and the physical limits, in under four minutes
-  make bench ARGS=peers                       everything, in twenty; results/peers.jsonl feeds the docs
-  make bench ARGS="peers --only dbos,ours-postgres --workload throughput"
+  make bench                                  this library and the physical limits, in under five minutes
+  make bench ARGS=peers                       everything, in 25; results/peers.jsonl feeds the docs
+  make bench ARGS="peers --only ours-postgres,dbos,pgbench --workload throughput"
+  make bench ARGS=sqlite                      SQLite against bare commits of sqlite3, in two minutes
   make bench ARGS="own --store redis://127.0.0.1:6379/9 --workload throughput,latency"
   make bench ARGS=report                      print the tables again, and renew those in the docs
 
-A run of everything is kept in bench/results/own.jsonl or peers.jsonl, one line of JSON for each result; a
-part of it in part.jsonl. Only peers.jsonl is committed. Each peer gets a virtual environment in bench/.venvs.
+A whole run is kept in bench/results, named as its suite, one line of JSON for each result; a part of one in
+part.jsonl. peers.jsonl is committed, and sqlite.json, the summary of `sqlite`. Each peer gets a virtual
+environment in bench/.venvs.
 """
 
 
@@ -37,6 +39,8 @@ def main() -> None:
     print(tables.everything(lines))
     if name == "peers":
         print("`make bench ARGS=report` puts this into the docs.")
+    if name == "sqlite":
+        print(sqlite_ratio.keep(lines))
 
 
 def parser() -> argparse.ArgumentParser:

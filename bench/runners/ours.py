@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from typing import Any
+from urllib.parse import urlsplit
 
 import active_workflow as aw
 from active_workflow.cli.worker import settle_collector
@@ -145,13 +146,69 @@ class Watched(OnSqlite):
         return self.tally.value
 
 
+class OnMysql(Ours):
+    """The same on MariaDB or MySQL."""
+
+    def _watch(self) -> None:
+        pass
+
+    _asked = 0
+
+    def _ask(self, query: str) -> tuple[Any, ...]:
+        import pymysql  # noqa: PLC0415 - the other stores don't need it
+
+        if not hasattr(self, "_connection"):
+            at = urlsplit(self.url)
+            who = {"user": at.username, "password": at.password or "", "database": at.path[1:]}
+            self._connection = pymysql.connect(host=at.hostname, port=at.port, autocommit=True, **who)
+        self._asked += 1
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchone()
+
+    def finished(self) -> int:
+        return self._ask(OnPostgres.DONE)[0]
+
+    def statements(self) -> int:
+        return int(self._ask("SHOW GLOBAL STATUS LIKE 'Questions'")[1]) - self._asked
+
+
+class OnRedis(Ours):
+    """The same on Redis, whose keys are all in memory."""
+
+    ASKED = ("eval", "evalsha", "ping")
+
+    def _watch(self) -> None:
+        pass
+
+    @property
+    def _redis(self) -> Any:
+        import redis  # noqa: PLC0415 - the other stores don't need it
+
+        if not hasattr(self, "_connection"):
+            self._connection = redis.Redis.from_url(self.url)
+        return self._connection
+
+    def finished(self) -> int:
+        return self._redis.zcard("{aw}:in:completed")
+
+    def size(self) -> int:
+        return self._redis.info("memory")["used_memory"]
+
+    def statements(self) -> int:
+        told = self._redis.info("commandstats")
+        return sum(told.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in self.ASKED)
+
+
+STORES = {"postgres": OnPostgres, "sqlite": OnSqlite, "mysql": OnMysql, "mariadb": OnMysql, "redis": OnRedis}
+
+
 def make(options: Options) -> Ours:
     """Give the runner for a store's URL."""
-    if options.url.startswith("postgres"):
-        return OnPostgres(options.url)
-    if options.url.startswith("sqlite"):
-        return (Watched if options.workload == "idle" else OnSqlite)(options.url)
-    return Ours(options.url)
+    if options.workload == "idle" and options.url.startswith("sqlite"):
+        return Watched(options.url)
+    kinds = [kind for name, kind in STORES.items() if options.url.startswith(name)]
+    return (kinds[0] if kinds else Ours)(options.url)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ START_AT_ONCE = 1000
 SAMPLES = 300
 PARKED = 1000
 RESUMED = 200
-IDLE = 10.0
-"""Seconds: some look for work every five."""
+IDLE = 20.0
+"""Seconds: some look for work every five, or every twenty."""
 
 
 def throughput(runner: Runner, options: Options) -> dict[str, Any]:

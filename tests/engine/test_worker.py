@@ -98,6 +98,40 @@ def test_a_commit_that_landed_without_saying_so_is_not_done_again(engine, store)
     assert all(step.attempts == 1 for x in executions for step in list(x.steps.values())[:2])
 
 
+class Watched(Faulty):
+    """A store that keeps the names of the threads that commit."""
+
+    def __init__(self):
+        super().__init__()
+        self.committers = set()
+
+    def commit(self, changes):
+        self.committers.add(threading.current_thread().name)
+        return super().commit(changes)
+
+
+def test_who_ends_a_step_while_the_worker_is_at_rest_records_it_and_goes_on():
+    store = Watched()
+    with aw.Engine(store, poll_interval="10m") as engine:
+        for n in range(30):
+            assert engine.start(WorkerFlow, {"n": n}).wait(20).state == "completed"
+
+    assert any(name.startswith("active-workflow-") for name in store.committers)
+
+
+class Later(aw.Workflow):
+    @aw.step(retry=aw.Retry(max=2, delay="50ms"))
+    def one(self):
+        if self.ctx.attempt == 1:
+            raise ValueError("not yet")
+
+
+def test_the_workers_thread_is_woken_for_what_others_have_planned():
+    with aw.Engine(MemoryStore(), poll_interval="10m", lease="30m") as engine:
+        for n in range(10):
+            assert engine.start(Later, {"n": n}).wait(20).state == "completed"
+
+
 def test_draining_ends_its_threads(store):
     before = set(threading.enumerate())
     engine = aw.Engine(store)

@@ -45,6 +45,14 @@ class Five(aw.Workflow):
     fifth = aw.task(last, no_undo="nothing comes after it")
 
 
+class Waits(aw.Workflow):
+    """It waits between two steps."""
+
+    first = aw.task(work, compensate=undo)
+    answer = aw.wait_for_signal()
+    second = aw.task(lambda ctx: work(ctx, "first"), compensate=undo)
+
+
 class Poison(aw.Workflow):
     """Its second step kills whoever runs it."""
 

@@ -18,6 +18,7 @@ import pytest
 
 import active_workflow as aw
 from tests.ledger import Entry, Ledger, Open
+from tests.semantics.until import until
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(aw.__file__).parents[1]
@@ -32,14 +33,17 @@ NAMES = ("first", "second", "third", "fourth", "fifth")
 STORES = {
     "sqlite": lambda _request, folder: f"sqlite:///{folder}/stress.db",
     "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
+    "mysql": lambda request, _folder: str(request.getfixturevalue("prepared_mysql_url")),
+    "redis": lambda request, _folder: str(request.getfixturevalue("redis_url")),
 }
 
 
 class Workers:
     """Worker processes, each replaced as soon as it is gone."""
 
-    def __init__(self, url: str, ledger: Path, folder: Path) -> None:
+    def __init__(self, url: str, ledger: Path, folder: Path, module: str = "stress_flows") -> None:
         self.url = url
+        self._module = module
         self._environment = os.environ | {
             "STRESS_LEDGER": str(ledger),
             "PYTHONPATH": os.pathsep.join(map(str, [SOURCE, ROOT, Path(__file__).parent])),
@@ -49,7 +53,7 @@ class Workers:
             "ACTIVE_WORKFLOW_CONCURRENCY": str(SLOTS),
         }
         self._folder = folder
-        self._log = (folder / "workers.log").open("ab")
+        self._logs: dict[int, Path] = {}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.killed: list[int] = []
         self.died: list[int] = []
@@ -62,12 +66,14 @@ class Workers:
                 if process.pid not in self.killed:
                     self.died.append(process.pid)
         while len(self.processes) < WORKERS:
-            command = [sys.executable, "-m", "active_workflow", "worker", "stress_flows"]
-            self.processes.append(
-                subprocess.Popen(
-                    command, cwd=self._folder, env=self._environment, stdout=self._log, stderr=self._log
+            command = [sys.executable, "-m", "active_workflow", "worker", self._module]
+            path = self._folder / f"worker{len(self._logs)}.log"
+            with path.open("wb") as log:
+                process = subprocess.Popen(
+                    command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
                 )
-            )
+            self.processes.append(process)
+            self._logs[process.pid] = path
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         self.killed.append(process.pid)
@@ -75,8 +81,9 @@ class Workers:
         process.wait()
 
     def stop(self) -> list[int]:
-        """Ask all of them to end, and give how they did."""
+        """Ask all of them to end, and give how they did. One that is only just coming up is waited for."""
         for process in self.processes:
+            until(lambda process=process: process.poll() is not None or self._is_up(process))
             process.terminate()
         codes = []
         for process in self.processes:
@@ -85,8 +92,10 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 codes.append(process.wait())
-        self._log.close()
         return codes
+
+    def _is_up(self, process: subprocess.Popen[bytes]) -> bool:
+        return b"Worker started" in self._logs[process.pid].read_bytes()
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ from active_workflow.engine.call import Call, Report
 from active_workflow.engine.held import CallKey, Held
 from active_workflow.engine.pace import Pace
 
+STOPS_WITHIN = 1_000_000
+"""Microseconds that a call has to end in once it was told to stop."""
+
 
 class Outstanding:
     """Asks for calls, and watches their time."""
@@ -33,6 +36,8 @@ class Outstanding:
     def ended(self, report: Report, now: int) -> bool:
         """Take a report; tell whether the call's code has ended, so that its slot is free."""
         call, event = report.call, report.event
+        if not report.over:  # nobody can stop it: it ends when it ends
+            self._limits.set(call, None)
         if call.over or not report.over or (isinstance(event, RanOut) and not event.stopped):
             return False
         call.over = True
@@ -43,7 +48,10 @@ class Outstanding:
         return True
 
     def expired(self, now: int) -> list[Call]:
-        """Give the calls whose time is over, counted from when they were really called."""
+        """Give the calls whose time is over, counted from when they were really called.
+
+        One that was told to stop and goes on is given again, as ``deaf``.
+        """
         expired = []
         for call in self._limits.ring(now):
             if call.called_at is None:
@@ -51,7 +59,9 @@ class Outstanding:
             elif call.called_at + (call.timeout or 0) > now:
                 self._limits.set(call, call.called_at + (call.timeout or 0))
             else:
+                call.deaf = call.stopping
                 call.stopping = True
+                self._limits.set(call, None if call.deaf else now + STOPS_WITHIN)
                 expired.append(call)
         return expired
 
