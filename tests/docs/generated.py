@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from active_workflow.core.diagram import moves_diagram
+from bench.figures import figures
+from bench.tables import page as bench_page
 from tests.docs.pages import PAGES, ROOT
 
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
@@ -26,6 +28,8 @@ def fenced(text: str) -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "step-moves": lambda: fenced(moves_diagram()),
     "checkout-plan": lambda: fenced(checkout_plan()),
+    "bench": bench_page,
+    "bench-figures": figures,
 }
 
 
@@ -39,6 +43,11 @@ def pages() -> list[Path]:
     return [page for page in PAGES if PART.search(page.read_text(encoding="utf-8"))]
 
 
-if __name__ == "__main__":
+def renew() -> None:
+    """Make the generated parts of all pages anew."""
     for page in pages():
         page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    renew()

@@ -222,6 +222,36 @@ def test_idle_slots_claim_even_a_single_execution(bench: Bench) -> None:
     assert len(worker.turn()) == 1
 
 
+@pytest.mark.parametrize(
+    ("poll_interval", "lease", "pause"),
+    [
+        (SECOND, LEASE, 20 * SECOND),
+        (SECOND // 20, LEASE, SECOND),
+        (60 * SECOND, LEASE, 60 * SECOND),
+        (SECOND, 8 * SECOND, 8 * SECOND),  # the end of each lease is known before it comes
+    ],
+)
+def test_who_surely_hears_hints_looks_more_seldom(
+    bench: Bench, poll_interval: int, lease: int, pause: int
+) -> None:
+    hears = [False]
+    settings = WorkerSettings("w", lease, poll_interval, hears=lambda: hears[0])
+    worker = Worker(bench, settings)
+    for heard, wanted in ((False, poll_interval), (True, pause), (False, poll_interval)):
+        hears[:] = [heard]
+        worker.turn()
+        assert worker.scheduler.wake_at(bench.now) == bench.now + wanted
+
+
+def test_who_surely_hears_hints_still_looks_when_something_is_due(bench: Bench) -> None:
+    bench.insert(*chain("a"), run_in=3 * SECOND)
+    worker = bench.worker(hears=lambda: True)
+    assert not worker.turn()
+    assert worker.scheduler.wake_at(bench.now) == bench.now + 3 * SECOND
+    worker.scheduler.hint()
+    assert worker.scheduler.wake_at(bench.now) == bench.now
+
+
 def test_a_full_worker_claims_nothing(bench: Bench) -> None:
     for number in range(4):
         bench.insert(*chain("a"), id=f"x{number}")

@@ -4,6 +4,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import closing
 from functools import cache
 from itertools import count
@@ -52,20 +53,22 @@ class MariaDBServer(Server):
     Args:
         durable: Whether a commit waits for the disk, as in production. Tests don't need it: a server that
             is killed loses nothing that the system has taken.
+        settings: More settings of the server.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
         server, install = find_binaries()
         owner = unprivileged()
         folder = make_folder("mariadb", owner)
         data = folder / "data"
         self.port = free_port()
         self.password = secrets.token_hex(8)
-        settings = {**_SETTINGS, "port": self.port, "datadir": data, "socket": folder / "socket"}
-        settings |= {"pid-file": folder / "pid", "tmpdir": folder, "init-file": _users(folder, self.password)}
+        chosen = {**_SETTINGS, "port": self.port, "datadir": data, "socket": folder / "socket"}
+        chosen |= {"pid-file": folder / "pid", "tmpdir": folder, "init-file": _users(folder, self.password)}
+        chosen |= settings or {}
         if not durable:
-            settings |= _CARELESS
-        options = ["--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
+            chosen |= _CARELESS
+        options = ["--no-defaults", *(f"--{name}={value}" for name, value in chosen.items())]
         _make_data(install, folder, data, owner)
         super().__init__("MariaDB", folder, [server, *options], self._up)
         self._databases = count(1)

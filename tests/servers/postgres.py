@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -92,10 +92,17 @@ class PostgresServer(Server):
     Args:
         durable: Whether a commit waits for the disk, as in production. Tests don't need it: a server that
             is stopped at once loses nothing that the system has taken.
+        settings: More settings of the server.
         version: An older version than the newest there is.
     """
 
-    def __init__(self, *, durable: bool = False, version: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        settings: Mapping[str, str] | None = None,
+        version: int | None = None,
+    ) -> None:
         binaries = find_binaries() if version is None else find_older(version)
         owner = unprivileged()
         folder = make_folder("postgres", owner)
@@ -111,10 +118,10 @@ class PostgresServer(Server):
         if made.returncode:
             raise RuntimeError(f"initdb fails: {made.stdout}{made.stderr}")
         self.port = free_port()
-        settings = {**_SETTINGS, "port": str(self.port)}
+        chosen = {**_SETTINGS, "port": str(self.port), **(settings or {})}
         if not durable:
-            settings |= {"fsync": "off", "full_page_writes": "off"}
-        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+            chosen |= {"fsync": "off", "full_page_writes": "off"}
+        options = [word for name, value in chosen.items() for word in ("-c", f"{name}={value}")]
         super().__init__(
             "PostgreSQL", folder, [str(binaries / "postgres"), "-D", str(data), *options], self._up
         )

@@ -4,10 +4,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from active_workflow.store.base import Lease
+import active_workflow as aw
+from active_workflow.dsl import registry
+from active_workflow.store.base import Claimed, ClaimRequest, Lease
 from active_workflow.store.postgres import listening
 from active_workflow.store.postgres.database import Options
 from active_workflow.store.postgres.store import PostgresStore
@@ -55,13 +58,17 @@ def test_a_listener_on_a_dead_line_is_made_anew(
     stop = behind_proxy.listen(told.set)
     assert stop is not None
     until(lambda: _hears(store, told))
+    until(behind_proxy.hears)
     time.sleep(0.3)  # until all that was told has arrived
     postgres_proxy.silent = True
     assert not _hears(store, told)
-    time.sleep(1.5)
+    assert told.wait(5)  # it has found out: whoever relied on it looks for himself
+    assert not behind_proxy.hears()
     postgres_proxy.silent = False
     until(lambda: _hears(store, told))
+    until(behind_proxy.hears)
     stop()
+    assert not behind_proxy.hears()
 
 
 def test_a_listener_that_hears_itself_stays_connected(
@@ -77,6 +84,75 @@ def test_a_listener_that_hears_itself_stays_connected(
     time.sleep(1.2)
     assert len(made) == 1
     stop()
+
+
+def test_of_two_who_share_a_store_none_hears_all(store: PostgresStore) -> None:
+    assert not store.hears()
+    first = store.listen(lambda: None)
+    until(store.hears)
+    second = store.listen(lambda: None)
+    assert not store.hears()
+    assert first is not None
+    assert second is not None
+    first()
+    until(store.hears)
+    second()
+    assert not store.hears()
+
+
+class Hint(aw.Workflow):
+    @aw.step
+    def done(self) -> None:
+        self.ctx.done = True
+
+
+class Claiming(PostgresStore):
+    """Tells when it was asked for work."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.asked: list[float] = []
+
+    def claim(self, request: ClaimRequest) -> Claimed:
+        self.asked.append(time.monotonic())
+        return super().claim(request)
+
+
+@pytest.fixture
+def idle(prepared_postgres_url: str) -> Iterator[Claiming]:
+    """The store of a worker that surely hears hints: it asks each second in place of each 50 ms."""
+    store = Claiming(prepared_postgres_url)
+    with aw.Engine(store, poll_interval="50ms") as engine:
+        engine.start_worker()
+        until(lambda: store.hears() and _rests(store))
+        yield store
+
+
+def _rests(store: Claiming) -> bool:
+    return time.monotonic() - store.asked[-1] > 0.3
+
+
+def test_an_idle_worker_that_hears_hints_seldom_asks(idle: Claiming) -> None:
+    before = len(idle.asked)
+    time.sleep(3)
+    assert len(idle.asked) - before <= 4
+
+
+def test_it_runs_at_once_what_is_told_and_on_time_what_is_due(idle: Claiming, postgres_url: str) -> None:
+    with aw.Engine(postgres_url, embedded=False) as other:
+        now = datetime.now(UTC)
+        later = other.start(Hint, {}, run_at=now + timedelta(seconds=0.5))
+        at_once = other.start(Hint, {})
+        assert at_once.wait("20s").state == later.wait("20s").state == "completed"
+        assert at_once.completed_at - at_once.created_at < timedelta(seconds=0.4)
+        assert later.completed_at - now < timedelta(seconds=0.9)
+
+
+def test_what_no_hint_has_told_is_found_by_the_next_poll(idle: Claiming) -> None:
+    began = time.monotonic()
+    insert(idle, "x1", plan=registry.find("Hint").plan, input={})  # its own word is no news to it
+    until(lambda: idle.states(["x1"])["x1"] == "completed")
+    assert time.monotonic() - began < 1.5
 
 
 def test_hints_are_given_for_what_concerns_others(store: PostgresStore, postgres_url: str) -> None:

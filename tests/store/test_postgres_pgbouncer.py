@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import psycopg
 import pytest
@@ -9,11 +10,13 @@ import pytest
 import active_workflow as aw
 from active_workflow.errors import StoreUnavailable
 from active_workflow.store import open_store
-from active_workflow.store.base import Store
+from active_workflow.store.base import ProvesHints, Store
+from active_workflow.store.postgres import listening
 from active_workflow.testing.store_contract import StoreContract
 from tests.servers.pgbouncer import PgBouncer, is_installed
 from tests.servers.postgres import PostgresServer
 from tests.store.postgres_help import sql
+from tests.store.server_help import until
 
 pytestmark = [
     pytest.mark.services,
@@ -93,3 +96,23 @@ class TestBehindPgBouncer(StoreContract):
         assert stop is not None
         stop()
         assert sql(self.direct, "SELECT 1") == [(1,)]
+
+    def test_a_listener_that_hears_its_own_word_by_chance_proves_nothing(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(listening, "PING_EVERY", 0.02)
+        heard: list[tuple[str, str]] = []
+        words = listening.Listener._words
+
+        def overheard(listener: Any, link: Any) -> list[tuple[str, str]]:
+            found = words(listener, link)
+            heard.extend(found)
+            return found
+
+        monkeypatch.setattr(listening.Listener, "_words", overheard)
+        stop = store.listen(lambda: None)
+        assert stop is not None
+        until(lambda: len(heard) > 10)
+        assert isinstance(store, ProvesHints)
+        assert not store.hears()
+        stop()

@@ -95,7 +95,7 @@ def test_a_listener_on_a_dead_line_is_made_anew(
     store: RedisStore, redis_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "PING_EVERY", 0.2)
-    monkeypatch.setattr(listening, "PATIENCE", 0.5)
+    monkeypatch.setattr(listening, "PATIENCE", 1.0)
     behind_proxy = through(redis_proxy, timeout=1.0)
     told = Told(behind_proxy)
 
@@ -104,13 +104,17 @@ def test_a_listener_on_a_dead_line_is_made_anew(
 
     until(lambda: told.hears(somebody_inserts))
     time.sleep(1.0)  # some signs of life are asked for, and come
+    assert behind_proxy.hears()
     assert told.hears(somebody_inserts, 5)
     redis_proxy.silent = True
     assert not told.hears(somebody_inserts)
-    time.sleep(1.0)
+    assert told.hears(lambda: None, 5)  # it has found out: whoever relied on it looks for himself
+    assert not behind_proxy.hears()
     redis_proxy.silent = False
     until(lambda: told.hears(somebody_inserts))
+    until(behind_proxy.hears)
     told.stop()
+    assert not behind_proxy.hears()
     behind_proxy.close()
 
 

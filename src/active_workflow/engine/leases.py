@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.engine.pace import Pace
+from active_workflow.engine.worker_settings import WorkerSettings
 from active_workflow.store.base import Claimed
 
 MOST_CLAIMED = 200
@@ -12,23 +13,28 @@ MOST_CLAIMED = 200
 SHORTEST_PAUSE = 5_000
 """Microseconds after a claim that got nothing: our clock may be a little ahead of the store's."""
 
+SELDOM = 20
+LONGEST_SILENCE = 20_000_000
+"""While hints surely come, only each twentieth poll is made, but one in so many microseconds at least, and
+one in the length of a lease: the end of each is then known before it comes."""
+
 Serves = Callable[[Execution], str | None]
 
 
 class Claims:
     """Decides when to ask the store for more, and for how many: few large claims, but no idle slots."""
 
-    def __init__(self, pace: Pace, poll_interval: int, serves: Serves) -> None:
+    def __init__(self, pace: Pace, settings: WorkerSettings, serves: Serves) -> None:
         """Begin with a claim that is due.
 
         Args:
             pace: How much room there is.
-            poll_interval: How often to look when nothing is known to be due, microseconds.
+            settings: How often to look when nothing is known to be due, and whether hints surely come.
             serves: Says why the code here can't run an execution; None: it can.
         """
         self.due_at = 0
         self._pace = pace
-        self._poll_interval = poll_interval
+        self._settings = settings
         self._serves = serves
         self._unserved: dict[str, Execution] = {}
 
@@ -44,9 +50,15 @@ class Claims:
         if len(answer.executions) >= limit:
             self.due_at = now
             return
-        later = now + self._poll_interval
+        later = now + self._poll_interval()
         soonest = now if answer.executions else now + SHORTEST_PAUSE
         self.due_at = later if answer.next_due is None else max(soonest, min(later, answer.next_due))
+
+    def _poll_interval(self) -> int:
+        often = self._settings.poll_interval
+        if self._settings.hears is None or not self._settings.hears():
+            return often
+        return max(often, min(SELDOM * often, LONGEST_SILENCE, self._settings.lease))
 
     def hint(self, at: int) -> None:
         """Something will be due at an instant, as far as is known here."""

@@ -22,7 +22,7 @@ from active_workflow.engine.scheduler import Scheduler, Transition, WorkerSettin
 from active_workflow.engine.settings import Settings
 from active_workflow.engine.transactional import Transactional
 from active_workflow.engine.worker import Worker
-from active_workflow.store.base import Store
+from active_workflow.store.base import ProvesHints, Store
 from active_workflow.store.serializer import Serializer
 
 
@@ -39,7 +39,7 @@ class Parts:
 
     def scheduler(self) -> Scheduler:
         """Make the mind of a worker."""
-        queues = self.settings.queues
+        queues, listens = self.settings.queues, self.settings.listen
         settings = WorkerSettings(
             name=new_worker_name(self.settings.worker_name),
             lease=self.settings.lease,
@@ -48,6 +48,7 @@ class Parts:
             queues=None if queues is None else frozenset(queues),
             workflows=_defined if self.own_workflows_only else None,
             one_transaction=getattr(self.store, "one_at_a_time", False),
+            hears=self.store.hears if listens and isinstance(self.store, ProvesHints) else None,
         )
         return Scheduler(settings, why_not_served, random.random)
 

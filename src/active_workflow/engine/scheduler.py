@@ -55,7 +55,7 @@ class Scheduler:
         self.held = self._holdings.by_id
         self.faults = self._holdings.faults
         self._starts = Starts(self.pace, self.held, settings)
-        self._claims = Claims(self.pace, settings.poll_interval, serves)
+        self._claims = Claims(self.pace, settings, serves)
         self._renewals = Renewals(settings.lease)
         self._outstanding = Outstanding(self.pace)
 

@@ -16,6 +16,7 @@ class WorkerSettings:
         queues: Whose steps it runs; None is all.
         workflows: Gives the names of the workflows it serves; None is all.
         one_transaction: Whether it runs one transactional step at a time.
+        hears: Tells whether hints surely come: then it looks more seldom. None is never.
     """
 
     name: str
@@ -25,3 +26,4 @@ class WorkerSettings:
     queues: frozenset[str] | None = None
     workflows: Callable[[], Collection[str]] | None = None
     one_transaction: bool = False
+    hears: Callable[[], bool] | None = None

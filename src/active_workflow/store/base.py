@@ -279,6 +279,18 @@ class Store(Protocol):
 
 
 @runtime_checkable
+class ProvesHints(Protocol):
+    """What a store has whose hints can be relied on for a while: workers then look for work more seldom."""
+
+    def hears(self) -> bool:
+        """Tell whether it was proved a moment ago that whoever called ``listen`` is told what others do.
+
+        When that ends, ``hint`` is called, so that nothing is missed that was told in between.
+        """
+        ...
+
+
+@runtime_checkable
 class ChecksTables(Protocol):
     """What a store has that can look at its tables without making any.
 

@@ -7,9 +7,10 @@ import random
 import selectors
 import socket
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from active_workflow.errors import StoreError
 
@@ -48,6 +49,7 @@ class Listening(ABC, Generic[L]):
         self._hint = hint
         self._errors = (StoreError, OSError, errors)
         self._pid = os.getpid()
+        self._proved_until = 0.0
         self._stopped = False
         self._waker, self._wakes = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="active_workflow-listen", daemon=True)
@@ -79,6 +81,20 @@ class Listening(ABC, Generic[L]):
         """Whether it is to end."""
         return self._stopped
 
+    @property
+    def lives(self) -> bool:
+        """Whether it listens, or tries to: not once it was stopped, and in no forked child."""
+        return not self._stopped and self._pid == os.getpid()
+
+    @property
+    def proved(self) -> bool:
+        """Whether the connection has shown a moment ago that it hears what is told."""
+        return time.monotonic() < self._proved_until
+
+    def prove(self, seconds: float) -> None:
+        """The connection has just shown that it hears: believe that for so long."""
+        self._proved_until = time.monotonic() + seconds
+
     def wait(self, link: L, seconds: float) -> None:
         """Wait until a word comes, or it is stopped; not longer than so many seconds."""
         _wait_for([link.fileno(), self._wakes.fileno()], max(seconds, 0))
@@ -99,12 +115,36 @@ class Listening(ABC, Generic[L]):
                     self.tell()  # something may have been told before
                     self.listen(link)
             except self._errors as error:
+                if self._proved_until:  # whoever relied on it has to look for himself now
+                    self._proved_until = 0.0
+                    self.tell()
                 failures += 1
                 _log.debug("listening at %s failed, trying again: %s", self._where, error)
                 pause = min(0.1 * 2**failures, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
                 _wait_for([self._wakes.fileno()], pause)
         self._waker.close()
         self._wakes.close()
+
+
+class Listeners:
+    """All that listen for one store."""
+
+    def __init__(self) -> None:
+        self._all: list[Listening[Any]] = []
+
+    def add(self, listener: Listening[Any]) -> Callable[[], None]:
+        """Have one more; give the function that stops it."""
+        self._all = [one for one in self._all if one.lives] + [listener]
+        listener.begin()
+        return listener.stop
+
+    def hear(self) -> bool:
+        """Tell whether what others do is surely told here.
+
+        Of several that share a store none is told what another of them does: the store takes it for its own.
+        """
+        living = [one for one in self._all if one.lives]
+        return len(living) == 1 and living[0].proved
 
 
 def _wait_for(descriptors: list[int], seconds: float) -> None:

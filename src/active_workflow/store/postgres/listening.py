@@ -1,7 +1,9 @@
 """Hints for PostgreSQL: a connection of its own that listens, and proves again and again that it still hears.
 
 A half-open connection raises no error, and behind a pooler a listener may hear nothing at all. So it sends
-itself a word now and then; if that doesn't come back, the connection is made anew.
+itself a word at once, and now and then; if that doesn't come back, the connection is made anew. Behind a
+pooler even one that comes back proves nothing: by chance it may have met the session that listens. So the
+session says its number with it, which has to be the one that the connection was opened with.
 """
 
 import os
@@ -37,7 +39,6 @@ class Listener(Listening[Link]):
         self._origin = origin
         self._ping = f"aw_ping_{os.urandom(8).hex()}"
         self._heard: list[tuple[str, str]] = []
-        self.begin()
 
     def connect(self) -> Link:
         """Open a connection that hears the channel, and itself."""
@@ -52,7 +53,8 @@ class Listener(Listening[Link]):
     def listen(self, link: Link) -> None:
         """Wait for words until stopped; raise if the connection is dead."""
         asked: float | None = None
-        heard = time.monotonic()
+        heard = time.monotonic() - PING_EVERY
+        direct = False
         while not self.stopped:
             until = heard + PING_EVERY if asked is None else asked + PATIENCE
             if not self._heard:
@@ -61,16 +63,23 @@ class Listener(Listening[Link]):
             words = self._words(link)
             if words:
                 heard, asked = time.monotonic(), None
+                if direct:
+                    self.prove(PING_EVERY + PATIENCE)
             if any(channel == self._channel and word != self._origin for channel, word in words):
                 self.tell()
             if not words and asked is None and time.monotonic() >= until:
                 asked = time.monotonic()
                 link.until = asked + PATIENCE
-                link.run(b"SELECT pg_notify($1, '')", [self._ping])
+                direct = self._speak(link) == link.pgconn.backend_pid
             elif asked is not None and time.monotonic() >= asked + PATIENCE:
                 raise psycopg.OperationalError(
                     "what was said there was not heard: it is no good for listening"
                 )
+
+    def _speak(self, link: Link) -> int:
+        """Tell itself a word, and give the number of the session that told it."""
+        session: int = link.rows(b"SELECT pg_backend_pid(), pg_notify($1, '')::text", [self._ping])[0][0]
+        return session
 
     def _words(self, link: Link) -> list[tuple[str, str]]:
         """Give what has been heard: on which channel, and what."""

@@ -27,6 +27,7 @@ from active_workflow.store.fetched import Fetched
 from active_workflow.store.joining.opening import open_caller, surrounding
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
+from active_workflow.store.listening import Listeners
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres import leasing, loading
 from active_workflow.store.postgres.committing import Committer
@@ -71,6 +72,7 @@ class PostgresStore:
         self._plans = Plans()
         origin = os.urandom(8).hex()
         self._origin = origin
+        self._listeners = Listeners()
         self._inserter = Inserter(self._names, self._plans, origin)
         self._db = Database(conninfo, options or Options(), self._inserter.forget)
         self._committer = Committer(self._db, self._names, self._inserter, origin)
@@ -216,7 +218,11 @@ class PostgresStore:
 
     def listen(self, hint: Callable[[], None]) -> Callable[[], None] | None:
         """Call ``hint`` soon after another store has changed something; give a function that stops it."""
-        return Listener(self._db, self._names.channel, self._origin, hint).stop
+        return self._listeners.add(Listener(self._db, self._names.channel, self._origin, hint))
+
+    def hears(self) -> bool:
+        """Tell whether hints surely come; see ``ProvesHints``."""
+        return self._listeners.hear()
 
     def close(self) -> None:
         """Close what is open; the next call opens it anew."""

@@ -32,7 +32,6 @@ class Listener(Listening[Link]):
         super().__init__(database.where, hint, RedisError)
         self._database = database
         self._origin = origin.encode()
-        self.begin()
 
     def connect(self) -> Link:
         """Open a connection that hears the store's hints."""
@@ -45,6 +44,7 @@ class Listener(Listening[Link]):
         """Wait for words until stopped; raise if the connection is dead."""
         asked: float | None = None
         heard = time.monotonic()
+        self.prove(PING_EVERY + PATIENCE)  # it is told what it has subscribed to
         while not self.stopped:
             until = heard + PING_EVERY if asked is None else asked + PATIENCE
             if not link.has_word:
@@ -53,6 +53,7 @@ class Listener(Listening[Link]):
                 link.until = time.monotonic() + PATIENCE
                 word = link.read()
                 heard, asked = time.monotonic(), None
+                self.prove(PING_EVERY + PATIENCE)
                 if word[0] == b"message" and word[-1] != self._origin:
                     self.tell()
             elif asked is None and time.monotonic() >= until:

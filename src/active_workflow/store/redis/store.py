@@ -24,6 +24,7 @@ from active_workflow.store.base import (
 )
 from active_workflow.store.faults import is_text
 from active_workflow.store.keys import check_keys
+from active_workflow.store.listening import Listeners
 from active_workflow.store.plans import Plans
 from active_workflow.store.redis import finding, leasing
 from active_workflow.store.redis.committing import Committer
@@ -66,6 +67,7 @@ class RedisStore:
         self._clock = clock
         self._plans = Plans()
         self._origin = os.urandom(8).hex()
+        self._listeners = Listeners()
         self._db = Database(address or Address(), f"{{{prefix}}}", options or Options(), self._forget)
         self._inserter = Inserter(self._db, self._plans, self._origin)
         self._committer = Committer(self._db, self._plans, self._inserter, self._origin)
@@ -196,7 +198,11 @@ class RedisStore:
 
     def listen(self, hint: Callable[[], None]) -> Callable[[], None] | None:
         """Call ``hint`` soon after another store has changed something; give a function that stops it."""
-        return Listener(self._db, self._origin, hint).stop
+        return self._listeners.add(Listener(self._db, self._origin, hint))
+
+    def hears(self) -> bool:
+        """Tell whether hints surely come; see ``ProvesHints``."""
+        return self._listeners.hear()
 
     def close(self) -> None:
         """Close what is open; the next call opens it anew."""
