@@ -80,12 +80,13 @@ class PostgresServer(Server):
     Args:
         durable: Whether a commit waits for the disk, as in production. Tests don't need it: a server that
             is stopped at once loses nothing that the system has taken.
+        within: Where to put its folder; None is the usual place.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, within: Path | None = None) -> None:
         binaries = find_binaries()
         owner = unprivileged()
-        folder = make_folder("postgres", owner)
+        folder = make_folder("postgres", owner, within)
         data = folder / "data"
         made = subprocess.run(
             [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", *_MAKING],
