@@ -91,9 +91,9 @@ def disk(scene: Scene, chance: random.Random) -> Steps:
     """Fill the disk to the last byte, and make room again."""
     while True:
         yield chance.uniform(0.5, 1.5)
-        scene.site.disk.fill()
-        scene.count("disk")
         try:
+            scene.site.disk.fill()
+            scene.count("disk")
             yield chance.uniform(1.0, 2.5)
         finally:
             scene.site.disk.free()
@@ -136,8 +136,8 @@ def lock(scene: Scene, chance: random.Random) -> Steps:
     """Let a foreign process lock the file, or every row, for some seconds."""
     while True:
         yield chance.uniform(0.5, 1.0)
-        with scene.site.hold():
-            scene.count("lock")
+        with scene.site.hold() as held:
+            scene.count("lock", held)
             yield chance.uniform(1.0, 4.0)
 
 

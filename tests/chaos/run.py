@@ -1,14 +1,14 @@
 """One run: a store, faults, a mixed load for some seconds; then peace, and the verdict."""
 
-import json
 import os
 import random
+import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,29 @@ class Result:
     def clean(self) -> bool:
         return not self.violations
 
-    def as_json(self) -> str:
-        return json.dumps(asdict(self))
+    def __str__(self) -> str:
+        counts = (
+            f"{self.executions} executions, {self.injected} faults in {self.seconds:g} s, "
+            f"{self.repeats} repeats, {self.given_up} given up, "
+            f"{self.twice} recorded twice, {self.lost} lost, {self.wrong} wrong"
+        )
+        told = "".join(f"\n  {violation}" for violation in self.violations[:20])
+        return f"{self.store} × {self.fault} (seed {self.seed}): {counts}{told}"
+
 
 
 def run(store: str, faults: Sequence[str], *, seconds: float, seed: int) -> Result:
     """Let faults befall a store for some seconds, and judge what came of it."""
+    folder = Path(tempfile.mkdtemp(prefix="active-workflow-chaos-"))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="active-workflow-chaos-")))
         site = SITES[store](folder, make_clocks(folder), faults)
         stack.callback(site.close)
-        return Run(site, folder, tuple(faults), seed, stack).play(seconds)
+        result = Run(site, folder, tuple(faults), seed, stack).play(seconds)
+    if result.clean:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        result.violations.append(f"see {folder}: its ledger and the logs of its processes are kept")
+    return result
 
 
 class Run:
@@ -82,6 +94,7 @@ class Run:
         self._violations: list[Violation] = []
 
     def play(self, seconds: float) -> Result:
+        self._scene.workers.start()
         began = time.monotonic()
         threads = [
             threading.Thread(target=self._inject, args=(name, random.Random(f"{self._seed} {name}")))
@@ -219,9 +232,9 @@ class Run:
     def _workers_that_died(self, entries: Sequence[Any]) -> list[Violation]:
         victims = {entry.pid for entry in entries if entry.step == "deadly"}
         return [
-            Violation(Kind.WRONG, f"worker {pid} ended by itself with {code}")
-            for pid, code in self._scene.workers.died
-            if pid not in victims
+            Violation(Kind.WRONG, f"a worker ended by itself with {w.process.returncode}: {w.log()[-800:]}")
+            for w in self._scene.workers.died
+            if w.works and w.process.pid not in victims  # one that finds no server at its start may end
         ]
 
     def _summed_up(self, verdict: Verdict, seconds: float) -> Result:

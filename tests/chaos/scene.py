@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ SOURCE = Path(aw.__file__).parents[1]
 LEASE = 1.0
 WORKERS = 3
 SLOTS = 4
+STARTING = 30.0
+"""Seconds that the first workers have to start in."""
 
 
 class Scene:
@@ -61,7 +64,7 @@ class Workers:
 
     Attributes:
         killed: Those that we killed.
-        died: Those that ended by themselves while they were needed, with how.
+        died: Those that ended by themselves, with how and with what they had to say.
     """
 
     def __init__(self, site: Any, folder: Path, ledger: Ledger) -> None:
@@ -69,39 +72,44 @@ class Workers:
         self._folder = folder
         self._open = Open(ledger)
         self._environment = environment(folder, site.url)
-        self._log = (folder / "workers.log").open("ab")
-        self._places: dict[int, subprocess.Popen[bytes]] = {}
+        self._places: dict[int, Worker] = {}
+        self._number = 0
         self._lock = threading.Lock()
         self.killed: set[int] = set()
-        self.died: list[tuple[int, int]] = []
+        self.died: list[Worker] = []
+
+    def start(self) -> None:
+        """Start them, and wait until all of them work."""
+        self.keep_up()
+        deadline = time.monotonic() + STARTING
+        while not all(worker.works for worker in self._places.values()):
+            if self.died or time.monotonic() > deadline:
+                raise RuntimeError(f"workers don't start: {[worker.log() for worker in self.died]}")
+            time.sleep(0.05)
+            self.keep_up()
 
     def keep_up(self) -> None:
         """Replace those that are gone."""
         with self._lock:
             for place in range(WORKERS):
-                process = self._places.get(place)
-                if process is not None and process.poll() is None:
+                worker = self._places.get(place)
+                if worker is not None and worker.process.poll() is None:
                     continue
-                if process is not None and process.pid not in self.killed:
-                    self.died.append((process.pid, process.returncode))
+                if worker is not None and worker.process.pid not in self.killed:
+                    self.died.append(worker)
                 self._places[place] = self._start(place)
 
-    def _start(self, place: int) -> subprocess.Popen[bytes]:
+    def _start(self, place: int) -> "Worker":
+        self._number += 1
         own = {VARIABLE: str(self._site.clocks[place])}
-        command = [sys.executable, "-m", "active_workflow", "worker", "tests.chaos.flows"]
-        return subprocess.Popen(
-            command, cwd=self._folder, env=self._environment | own, stdout=self._log, stderr=self._log
-        )
+        return Worker(self._folder / f"worker-{self._number}.log", self._environment | own)
 
     def one_inside(self, chance: random.Random) -> subprocess.Popen[bytes] | None:
         """Give a worker that is inside a step, if one is."""
         with self._lock:
             self._open.look()
-            inside = [
-                process
-                for process in self._places.values()
-                if process.poll() is None and self._open.inside(process.pid)
-            ]
+            processes = [worker.process for worker in self._places.values()]
+            inside = [it for it in processes if it.poll() is None and self._open.inside(it.pid)]
             return chance.choice(inside) if inside else None
 
     def kill_one_inside(self, chance: random.Random) -> bool:
@@ -115,16 +123,37 @@ class Workers:
 
     def stop(self) -> list[int]:
         """Ask all of them to end, and give how they did."""
-        for process in self._places.values():
+        processes = [worker.process for worker in self._places.values()]
+        for process in processes:
             process.terminate()
-        return [_end_of(process) for process in self._places.values()]
+        return [_end_of(process) for process in processes]
 
     def close(self) -> None:
-        for process in self._places.values():
+        for worker in self._places.values():
             with suppress(ProcessLookupError):
-                process.kill()
-            process.wait()
-        self._log.close()
+                worker.process.kill()
+            worker.process.wait()
+
+
+class Worker:
+    """One worker process, with a log of its own."""
+
+    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+        self._log = log
+        command = [sys.executable, "-m", "active_workflow", "worker", "tests.chaos.flows"]
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                command, cwd=log.parent, env=environment, stdout=file, stderr=file
+            )
+
+    def log(self) -> str:
+        """What it has to say."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def works(self) -> bool:
+        """Whether it has found its store and begun to work."""
+        return "Worker started" in self.log()
 
 
 class PartnerProcess:

@@ -79,14 +79,14 @@ class SqliteSite(Site):
         self._path = f"{home}/chaos.db"
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self) -> Iterator[bool]:
         """Have another process hold the file's write lock."""
         code = (
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None);"
             "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
         )
-        with _foreign([sys.executable, "-c", code, self._path]):
-            yield
+        with _foreign([sys.executable, "-c", code, self._path]) as held:
+            yield held
 
 
 class PostgresSite(Site):
@@ -148,15 +148,15 @@ class PostgresSite(Site):
             return len(connection.execute(f"{ended} AND pid <> pg_backend_pid()".encode()).fetchall())
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self) -> Iterator[bool]:
         """Have another process lock every row."""
         code = (
             "import psycopg, sys; c = psycopg.connect(sys.argv[1]);"
             "c.execute('SELECT 1 FROM aw_executions ORDER BY id FOR UPDATE');"
             "print('held', flush=True); sys.stdin.read()"
         )
-        with _foreign([sys.executable, "-c", code, self.direct]):
-            yield
+        with _foreign([sys.executable, "-c", code, self.direct]) as held:
+            yield held
 
     def close(self) -> None:
         if self.proxy is not None:
@@ -190,10 +190,14 @@ class Disk:
 
     def fill(self) -> None:
         """Leave no room at all."""
-        with (self.folder / "ballast").open("ab") as file, suppress(OSError):
-            while True:
-                file.write(b"\0" * 4096)
-                file.flush()
+        file = os.open(self.folder / "ballast", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            for size in (1 << 20, 4096, 1):
+                with suppress(OSError):
+                    while os.write(file, b"\0" * size):
+                        pass
+        finally:
+            os.close(file)
 
     def free(self) -> None:
         """Make room."""
@@ -207,13 +211,16 @@ class Disk:
 
 
 @contextmanager
-def _foreign(command: list[str]) -> Iterator[None]:
-    """Have a process that holds a lock, from its first line until its standard input is closed."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+def _foreign(command: list[str]) -> Iterator[bool]:
+    """Have a process that holds a lock, from its first line until its standard input is closed.
+
+    Gives whether it got the lock.
+    """
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere) as process:
         assert process.stdout is not None
         try:
-            process.stdout.readline()
-            yield
+            yield process.stdout.readline() != b""  # it ends without a word where the server is down
         finally:
             process.communicate()
 
