@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench docs clean lint format types types-pyright floors unit
+.PHONY: help demo test check bench chaos docs clean lint format types types-pyright floors unit
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -27,6 +27,9 @@ check: lint format types types-pyright floors unit ## Lint, type-check and run t
 
 bench: .venv/dev ## Measure (ARGS=… are passed on); results are kept in bench/results
 	@$(if $(wildcard bench/__main__.py),$(BIN)/python -m bench $(ARGS),echo "No benchmarks yet.")
+
+chaos: .venv/dev ## Break workers and servers, ten minutes long (ARGS="--minutes 60 --store postgres --fault restart --seed 7")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: .venv/dev ## Run every page of the documentation, and check its links
 	@$(BIN)/python -m pytest -q tests/test_docs.py tests/docs

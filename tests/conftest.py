@@ -13,7 +13,7 @@ from tests.servers.fixtures import (  # noqa: F401 - for all tests
 from tests.services import MISSING
 
 TESTS = Path(__file__).parent
-SLOW = [TESTS / "crash", TESTS / "stress"]
+SLOW = [TESTS / "crash"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

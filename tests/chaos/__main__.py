@@ -26,17 +26,22 @@ def main(arguments: Sequence[str]) -> int:
         lacking = SITES[store].missing(faults)
         if lacking:
             skipped += 1
-            print(f"!! NOT RUN: {store} × {row}: {lacking}", flush=True)
+            _tell(f"!! NOT RUN: {store} under {row}: {lacking}")
             continue
         result = run(store, faults, seconds=seconds, seed=seed + number if len(cells) > 1 else seed)
-        print(result, flush=True)
+        _tell(result)
         failed += not result.clean
         if options.write_matrix:
             matrix.keep(row, result)
     if options.write_matrix:
         _write_page()
-    print(f"{len(cells) - failed - skipped} clean, {failed} with violations, {skipped} not run; seed {seed}")
+    _tell(f"{len(cells) - failed - skipped} clean, {failed} with violations, {skipped} not run; seed {seed}")
     return 1 if failed else 0
+
+
+def _tell(text: object) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _write_page() -> None:
@@ -49,12 +54,18 @@ def _write_page() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long in all (10)")
-    parser.add_argument("--store", action="append", choices=list(SITES), help="this store only; may be repeated")
     parser.add_argument(
-        "--fault", action="append", help=f"this only: {', '.join(matrix.WORDS)}, or several at once: kill+lock"
+        "--store", action="append", choices=list(SITES), help="this store only; may be repeated"
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        help=f"this only: {', '.join(matrix.WORDS)}, or several at once: kill+lock",
     )
     parser.add_argument("--seed", type=int, help="what chance begins with; told at the end")
-    parser.add_argument("--write-matrix", action="store_true", help="keep the results and renew the table in the docs")
+    parser.add_argument(
+        "--write-matrix", action="store_true", help="keep the results and renew the table in the docs"
+    )
     return parser
 
 

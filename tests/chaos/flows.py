@@ -26,9 +26,7 @@ def new_token() -> str:
 
 def tokens(values) -> dict[str, str]:
     """Give what a ctx or a result has of tokens."""
-    return {
-        key: value for key, value in values.items() if isinstance(value, str) and value.startswith(TOKEN)
-    }
+    return {key: value for key, value in values.items() if isinstance(value, str) and value.startswith(TOKEN)}
 
 
 def share(text: str) -> float:
@@ -113,7 +111,7 @@ class Talk(aw.Workflow):
     pause = aw.sleep("200ms")
     word_2 = aw.wait_for_signal("word", timeout="1h")
     reply = aw.task(flaky, compensate=undo, retry=AGAIN)
-    word_3 = aw.wait_for_signal("word", timeout="1h", when=lambda ctx: True)  # noqa: ARG005 - asked, for once
+    word_3 = aw.wait_for_signal("word", timeout="1h", when=lambda ctx: True)  # asked, for once
     closing = aw.task(last, no_undo="nothing comes after it")
 
 

@@ -59,13 +59,13 @@ class Record:
         snapshot: All of it.
         fails: Whether it was made to fail.
         children: How many executions it has started.
-        resolved: How often a person said of a step in doubt that it had not landed.
+        resolved: What a person said of steps in doubt: which step, and whether it had landed.
     """
 
     snapshot: Execution
     fails: bool = False
     children: int = 0
-    resolved: int = 0
+    resolved: tuple[tuple[str, bool], ...] = ()
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -203,12 +203,14 @@ class Case:
 
     def _done_by_somebody(self) -> Iterator[tuple[Kind, str]]:
         """What is recorded was done, or said."""
-        done = {
-            (key, token) for _, entry in self._lines("end", "say") for key, token in entry.seen.items()
-        }
+        done = {(key, token) for _, entry in self._lines("end", "say") for key, token in entry.seen.items()}
         for key, token in self.record.values.items():
             inherited = key in self.x.input  # a detached step has a copy of its parent's ctx
-            if not inherited and (key, token) not in done and not (key.startswith("word_") and self._was_said(token)):
+            if (
+                not inherited
+                and (key, token) not in done
+                and not (key.startswith("word_") and self._was_said(token))
+            ):
                 yield Kind.WRONG, f"{key} is recorded as {token}, which nobody did"
 
     def _was_said(self, token: str) -> bool:
@@ -305,8 +307,8 @@ class Case:
         """Whether user code said that nothing had landed, which was not so: the engine goes by its word.
 
         ``verify`` may look while another process still is at it; a step that is called once more to learn
-        what it did and raises (a service that honours the key would not) says that it did nothing; so does the
-        partner who fails what it was asked for.
+        what it did and raises (a service that honours the key would not) says that it did nothing; so does
+        the partner who fails what it was asked for.
         """
         if plan.kind is StepKind.EXTERNAL and self.x.step(plan.name).state == "failed":
             return True
@@ -316,8 +318,9 @@ class Case:
         return (raised or (plan.verifies and self.lenience.shared)) and "undo-begin" not in phases
 
     def _undone_in_order(self, undone: Sequence[Line]) -> Iterator[tuple[Kind, str]]:
-        """The one recorded last is undone first; one that lost its worker is brought to an end first."""
-        order = [(self.x.step(entry.step).seq or 0) for _, entry in undone]
+        """The one recorded last is undone first; one in doubt holds up no other until a person has spoken."""
+        by_hand = {step for step, _ in self.record.resolved}
+        order = [(self.x.step(entry.step).seq or 0) for _, entry in undone if entry.step not in by_hand]
         if order != sorted(order, reverse=True) and not self.lenience.late:
             yield Kind.WRONG, f"undone out of order: {[entry.step for _, entry in undone]}"
 
@@ -329,7 +332,8 @@ class Case:
             lines = [entry for _, entry in self.by_step[plan.name]]
             begins = sum(entry.phase == "begin" for entry in lines)
             ends = sum(entry.phase == "end" for entry in lines)
-            if plan.at_most_once and begins > 1 + self.record.resolved:
+            again = self.record.resolved.count((plan.name, False))
+            if plan.at_most_once and begins > 1 + again:
                 yield Kind.TWICE, f"{plan.name} may run once and was begun {begins} times"
             if plan.name == "deadly" and begins > MOST_VICTIMS:
                 yield Kind.WRONG, f"{plan.name} killed {begins} workers before it was given up"

@@ -1,7 +1,7 @@
-"""The published table: store × fault × what came of it, made from the results that a long run has left."""
+"""The published table: what each fault did to each store, made from the results that a long run has left."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +28,9 @@ WORDS = {
 
 def mixed(site: type) -> tuple[str, ...]:
     """Give the faults that befall a store at once in the row of that name."""
-    return tuple(name for name in ("kill", "pause", "restart", "terminate", "lock", "clock") if has(site, name))
+    return tuple(
+        name for name in ("kill", "pause", "restart", "terminate", "lock", "clock") if has(site, name)
+    )
 
 
 def faults_of(store: str, row: str) -> tuple[str, ...]:
@@ -60,15 +62,16 @@ def kept() -> dict[tuple[str, str], Result]:
 
 
 def table() -> str:
-    """Give the table as Markdown."""
+    """Give a table for each store, as Markdown."""
     results = kept()
-    lines = [_line(["store", "fault", *_COLUMNS]), _line(["---", "---", *["---:"] * len(_COLUMNS)])]
-    for store in SITES:
-        for row in WORDS:
-            if faults_of(store, row):
-                lines.append(_line([store, WORDS[row], *_cells(results.get((store, row)))]))
-            else:
-                lines.append(_line([store, WORDS[row], *["—"] * len(_COLUMNS)]))
+    return "\n".join(_of_store(store, results) for store in SITES)
+
+
+def _of_store(store: str, results: Mapping[tuple[str, str], Result]) -> str:
+    lines = [_line([f"{store}, under", *_COLUMNS]), _line(["---", *["---:"] * len(_COLUMNS)])]
+    for row, told in WORDS.items():
+        cells = _cells(results.get((store, row))) if faults_of(store, row) else ["—"] * len(_COLUMNS)
+        lines.append(_line([told, *cells]))
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The outside: a process of its own that completes, fails, signals and cancels what it reads of in the ledger.
+"""The outside: a process of its own that completes, fails, signals and cancels what the ledger has.
 
 What it is about to say stands in the ledger before it says it (``say``), the answer after that (``yes``,
 ``no``; ``dunno`` where the store didn't answer). It says everything until it has an answer, and some things
@@ -58,7 +58,10 @@ class Partner:
             if entry.step == "opening":
                 yield self._chance.uniform(0, 0.5), lambda: self._speak(id, 1)
             if share(f"cancel {id}") < CANCELLED:
-                yield self._chance.uniform(0, 1.0), lambda: self._say(id, "cancel", "cancel", "", self._cancel)
+                yield (
+                    self._chance.uniform(0, 1.0),
+                    lambda: self._say(id, "cancel", "cancel", "", self._cancel),
+                )
         if entry.step == "delivery" and entry.phase == "begin":  # it may come before the call has returned
             yield self._chance.uniform(0, 0.4), lambda: self._deliver(id)
 

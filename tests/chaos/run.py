@@ -52,8 +52,7 @@ class Result:
             f"{self.twice} recorded twice, {self.lost} lost, {self.wrong} wrong"
         )
         told = "".join(f"\n  {violation}" for violation in self.violations[:20])
-        return f"{self.store} × {self.fault} (seed {self.seed}): {counts}{told}"
-
+        return f"{self.store} under {self.fault} (seed {self.seed}): {counts}{told}"
 
 
 def run(store: str, faults: Sequence[str], *, seconds: float, seed: int) -> Result:
@@ -73,9 +72,7 @@ def run(store: str, faults: Sequence[str], *, seconds: float, seed: int) -> Resu
 class Run:
     """A run, from the first start to the verdict."""
 
-    def __init__(
-        self, site: Any, folder: Path, faults: tuple[str, ...], seed: int, stack: ExitStack
-    ) -> None:
+    def __init__(self, site: Any, folder: Path, faults: tuple[str, ...], seed: int, stack: ExitStack) -> None:
         self._site = site
         self._faults = faults
         self._seed = seed
@@ -89,12 +86,12 @@ class Run:
         stack.callback(self._partner.close)
         self._started: dict[str, bool] = {}
         self._unfinished: set[str] = set()
-        self._resolved: dict[str, int] = {}
+        self._resolved: dict[str, list[tuple[str, bool]]] = {}
         self._keys = 0
         self._violations: list[Violation] = []
 
     def play(self, seconds: float) -> Result:
-        self._scene.workers.start()
+        self._scene.workers.until_all_work()
         began = time.monotonic()
         threads = [
             threading.Thread(target=self._inject, args=(name, random.Random(f"{self._seed} {name}")))
@@ -160,7 +157,8 @@ class Run:
         while time.monotonic() < deadline:
             self._scene.workers.keep_up()
             self._look()
-            if all(self._rests(id) for id in list(self._unfinished)):
+            moving = [id for id in self._unfinished if not self._rests(id)]
+            if not moving:
                 return
             time.sleep(0.1)
 
@@ -168,22 +166,24 @@ class Run:
         """Whether it is over, or blocked past its pivot for good."""
         try:
             x = self._engine.get(id)
-            if x.state == "blocked" and any(step.state == "in_doubt" for step in x.steps.values()):
-                self._resolve(id)
+            doubtful = [step.name for step in x.steps.values() if step.state == "in_doubt"]
+            if doubtful and x.state in {"blocked", "compensation_failed"}:
+                for step in doubtful:
+                    self._resolve(id, step)
                 return False
             return x.state.terminal or x.state == "blocked"
         except aw.StoreUnavailable:
             return False
 
-    def _resolve(self, id: str) -> None:
-        """Look into the ledger, and say what became of the letter."""
-        mine = [e for e in self._scene.ledger.entries() if (e.execution, e.step) == (id, "letter")]
+    def _resolve(self, id: str, step: str) -> None:
+        """Look into the ledger, and say what became of a step in doubt."""
+        mine = [e for e in self._scene.ledger.entries() if (e.execution, e.step) == (id, step)]
         ends = [entry for entry in mine if entry.phase == "end"]
+        self._resolved.setdefault(id, []).append((step, bool(ends)))
         if ends:
-            self._engine.resolve(id, "letter", landed=True, result=ends[-1].seen)
+            self._engine.resolve(id, step, landed=True, result=ends[-1].seen)
         else:
-            self._resolved[id] = self._resolved.get(id, 0) + 1
-            self._engine.resolve(id, "letter", landed=False)
+            self._engine.resolve(id, step, landed=False)
 
     def _end(self) -> None:
         """Have everybody end, in order."""
@@ -224,7 +224,7 @@ class Run:
                     snapshot,
                     self._started.get(x.id, False),
                     children.get(x.id, 0),
-                    self._resolved.get(x.id, 0),
+                    tuple(self._resolved.get(x.id, ())),
                 )
             )
         return records
@@ -260,4 +260,3 @@ def _flows_for(folder: Path) -> Any:
     from tests.chaos import flows  # noqa: PLC0415 - it asks the environment where its ledger is
 
     return flows
-

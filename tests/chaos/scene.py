@@ -78,12 +78,12 @@ class Workers:
         self.killed: set[int] = set()
         self.died: list[Worker] = []
 
-    def start(self) -> None:
-        """Start them, and wait until all of them work."""
+    def until_all_work(self) -> None:
+        """Start those that are missing, and wait until all of them work."""
         self.keep_up()
         deadline = time.monotonic() + STARTING
         while not all(worker.works for worker in self._places.values()):
-            if self.died or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise RuntimeError(f"workers don't start: {[worker.log() for worker in self.died]}")
             time.sleep(0.05)
             self.keep_up()
@@ -123,6 +123,7 @@ class Workers:
 
     def stop(self) -> list[int]:
         """Ask all of them to end, and give how they did."""
+        self.until_all_work()
         processes = [worker.process for worker in self._places.values()]
         for process in processes:
             process.terminate()

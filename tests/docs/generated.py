@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from active_workflow.core.diagram import moves_diagram
+from tests.chaos import matrix
 from tests.docs.pages import PAGES, ROOT
 
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
@@ -26,6 +27,7 @@ def fenced(text: str) -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "step-moves": lambda: fenced(moves_diagram()),
     "checkout-plan": lambda: fenced(checkout_plan()),
+    "fault-matrix": matrix.table,
 }
 
 
