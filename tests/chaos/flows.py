@@ -182,5 +182,34 @@ class Poison(aw.Workflow):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def ask(ctx):
+    """Kill whoever asks."""
+    note(ctx, "ask", {})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Abyss(aw.Workflow):
+    """Its second step kills whoever runs it first; so does its ``verify``, whoever asks."""
+
+    firm = aw.task(effect, compensate=undo)
+
+    @aw.task(no_undo="nothing comes after it", verify=ask)
+    @staticmethod
+    def slip(ctx):
+        if ctx.attempt == 1:
+            note(ctx, "begin", tokens(ctx))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return effect(ctx)
+
+
+class Chasm(aw.Workflow):
+    """The condition of its wait kills whoever asks."""
+
+    firm = aw.task(effect, compensate=undo)
+    jump = aw.wait_for_signal("word", timeout="1h", when=ask)
+
+
+DEADLY = (Poison, Abyss, Chasm)
+"""What kills workers: started only where workers are killed."""
 LOAD = (Five, Wide, Outside, Talk, Retrying, Detached, Looked, Once, Point)
-"""What is started in turn; Poison only where killed workers are to be expected."""
+"""What is started in turn."""

@@ -166,8 +166,10 @@ class Case:
             yield kind, f"it may only be {' or '.join(sorted(allowed))}; cancel was answered {answers}"
 
     def _ends_as(self) -> set[str]:
-        if self.plan.workflow == "Poison":
+        if self.plan.workflow in {"Poison", "Chasm"}:
             return {"failed"}
+        if self.plan.workflow == "Abyss":
+            return {"completed"}
         failed_outside = any("delivery_failed" in e.seen for _, e in self.by_step["delivery"])
         if self.plan.workflow == "Outside":
             return {"failed" if failed_outside else "completed"}
@@ -335,8 +337,9 @@ class Case:
             again = self.record.resolved.count((plan.name, False))
             if plan.at_most_once and begins > 1 + again:
                 yield Kind.TWICE, f"{plan.name} may run once and was begun {begins} times"
-            if plan.name == "deadly" and begins > MOST_VICTIMS:
-                yield Kind.WRONG, f"{plan.name} killed {begins} workers before it was given up"
+            asks = sum(entry.phase == "ask" for entry in lines)
+            if max(asks, begins if plan.name == "deadly" else 0) > MOST_VICTIMS:
+                yield Kind.WRONG, f"{plan.name} killed {max(asks, begins)} workers before it was given up"
             if plan.verifies and ends > 1 and not self.lenience.shared:
                 yield Kind.TWICE, f"{plan.name} can be looked for and was done {ends} times"
 

@@ -20,6 +20,7 @@ from tests.chaos.sites import SITES
 
 OPEN = 60
 """About so many executions are under way at a time."""
+_DEADLY_STEPS = frozenset({"deadly", "slip", "jump"})
 PATIENCE = 90.0
 """Seconds that all of them have to end in, once the faults are over."""
 
@@ -98,7 +99,7 @@ class Run:
             for name in self._faults
         ]
         if "kill" in self._faults:
-            self._start([self._flows.Poison])
+            self._start(self._flows.DEADLY)
         for thread in threads:
             thread.start()
         while time.monotonic() < began + seconds:
@@ -230,7 +231,7 @@ class Run:
         return records
 
     def _workers_that_died(self, entries: Sequence[Any]) -> list[Violation]:
-        victims = {entry.pid for entry in entries if entry.step == "deadly"}
+        victims = {entry.pid for entry in entries if entry.step in _DEADLY_STEPS}
         return [
             Violation(Kind.WRONG, f"a worker ended by itself with {w.process.returncode}: {w.log()[-800:]}")
             for w in self._scene.workers.died

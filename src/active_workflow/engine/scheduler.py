@@ -69,7 +69,7 @@ class Scheduler:
         for execution in answer.executions:
             held = self._holdings.take(execution, good_until, now)
             lost = held.attempts()
-            if lost:
+            if lost or execution.plan.asks:
                 self._holdings.tell(held, WorkerLost(lost), now)
             reason = self._claims.unserved(execution)
             self._holdings.tell(held, CodeFound() if reason is None else CodeMissing(reason), now)

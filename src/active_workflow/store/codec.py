@@ -53,7 +53,7 @@ _marks = Moved(
     (),
     (
         *("phase", "ending", "signal_count", "signal_keys"),
-        *("paused_at", "blocked", "overdue", "cancel_requested_at"),
+        *("paused_at", "blocked", "overdue", "cancel_requested_at", "asked_under"),
     ),
     {"ending": ending_data, "blocked": block_data},
 )
