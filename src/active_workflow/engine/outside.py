@@ -96,7 +96,7 @@ class Deliverer:
         pending: list[tuple[Change, _Outcome]] = []
         for id, numbered in events.items():
             doubt = doubted.pop(id, None)
-            if doubt is not None and _is_same(found[id], doubt.after):
+            if doubt is not None and _shows(found[id], doubt):
                 self._take_as_done([doubt], done)
                 continue
             outcome = _outcome(found[id], numbered, now)
@@ -167,6 +167,26 @@ def _outcome(found: Execution, events: Sequence[tuple[int, Event]], now: int) ->
     return _Outcome(found, after, transitions)
 
 
-def _is_same(found: Execution, expected: Execution) -> bool:
-    """Tell whether what was found is what was to be written, whoever may have claimed it since."""
-    return found.evolve(token=expected.token) == expected
+def _shows(found: Execution, doubt: _Outcome) -> bool:
+    """Tell whether what was found shows that a commit has landed, whoever may have gone on from there.
+
+    Its keys are there, or the steps that it moved are as it wrote them: with its own instants.
+    """
+    before, after = doubt.before, doubt.after
+    keys = _keys(after) - _keys(before)
+    if keys:
+        return keys <= _keys(found)
+    moved = [name for name, step in after.steps.items() if step is not before.steps.get(name)]
+    if moved and all(found.steps.get(name) == after.steps[name] for name in moved):
+        return True
+    return found.evolve(token=after.token) == after
+
+
+def _keys(x: Execution) -> set[tuple[str, str]]:
+    """Give every idempotency key that an execution has taken, with where."""
+    keys = {("", key) for key in x.signal_keys} | {("", signal.key) for signal in x.signals if signal.key}
+    for step in x.steps.values():
+        keys |= {(step.name, key) for key in step.keys}
+        if step.early is not None and step.early.key is not None:
+            keys.add((step.name, step.early.key))
+    return keys
