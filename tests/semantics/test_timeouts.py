@@ -286,6 +286,31 @@ def test_an_async_step_that_runs_out_of_time_fails_the_flow(live, log):
     assert execution.steps["slow"].state == "timed_out"
 
 
+def test_an_async_step_that_swallows_its_cancellation_is_taken_for_a_thread(live, log):
+    class Flow(aw.Workflow):
+        @aw.step(
+            timeout="50ms",
+            retry=aw.Retry(max=2, backoff="fixed", delay="10ms"),
+            abandon_after="50ms",
+            no_undo="reads",
+        )
+        async def slow(self):
+            log.append(self.ctx.attempt)
+            while self.ctx.attempt == 1:
+                try:
+                    await asyncio.wait_for(ended.wait(), 20)
+                    break
+                except asyncio.CancelledError:
+                    log.append("no")
+            ended.set()
+
+    ended = asyncio.Event()
+    execution = Flow.start()
+    assert execution.wait(20).state == "completed"
+    assert log[:3] == [1, "no", 2]
+    assert execution.steps["slow"].attempts == 2
+
+
 def test_an_async_step_that_raises_cancelled_error_itself_has_an_error(live, log):
     class Flow(aw.Workflow):
         @aw.step

@@ -45,6 +45,7 @@ class Call:
         called_at: When a slot began it (monotonic-based store time), None while it waits for one.
         ended_at: When its code had ended: the report may wait for a commit before it is taken.
         stopping: Whether its time is over and it was told to stop.
+        stubborn: Whether it goes on though it was told to: a coroutine that swallows its cancellation.
         over: Whether its code has ended, so that its slot is free.
         decided: Whether the step's condition has said yes, in this attempt or an earlier one.
         code: What is called, once somebody has looked it up; not the scheduler's business.
@@ -52,7 +53,7 @@ class Call:
 
     __slots__ = (
         *("attempt", "called_at", "code", "decided", "ended_at", "execution", "id", "key", "kind"),
-        *("over", "step", "stopping", "tenure", "token"),
+        *("over", "step", "stopping", "stubborn", "tenure", "token"),
     )
 
     def __init__(
@@ -70,6 +71,7 @@ class Call:
         self.called_at: int | None = None
         self.ended_at: int | None = None
         self.stopping = False
+        self.stubborn = False
         self.over = False
         self.code: Any = None
         self.decided = kind is CallKind.RUN and bool(execution.step(step).decided)

@@ -6,6 +6,9 @@ from active_workflow.engine.call import Call, Report
 from active_workflow.engine.held import CallKey, Held
 from active_workflow.engine.pace import Pace
 
+PATIENCE = 1_000_000
+"""Microseconds that a call has to end in once it was told to stop."""
+
 
 class Outstanding:
     """Asks for calls, and watches their time."""
@@ -43,7 +46,10 @@ class Outstanding:
         return True
 
     def expired(self, now: int) -> list[Call]:
-        """Give the calls whose time is over, counted from when they were really called."""
+        """Give the calls whose time is over, counted from when they were really called.
+
+        One that has not ended some time after it was given comes once more, as stubborn.
+        """
         expired = []
         for call in self._limits.ring(now):
             if call.called_at is None:
@@ -51,6 +57,9 @@ class Outstanding:
             elif call.called_at + (call.timeout or 0) > now:
                 self._limits.set(call, call.called_at + (call.timeout or 0))
             else:
+                call.stubborn = call.stopping
+                if not call.stopping:
+                    self._limits.set(call, now + PATIENCE)
                 call.stopping = True
                 expired.append(call)
         return expired

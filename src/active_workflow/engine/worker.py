@@ -162,7 +162,7 @@ class Worker:
 
     def _stop_expired(self) -> None:
         for call in self._scheduler.expired(self._clock.now()):
-            if not self.pool.stop(call):
+            if call.stubborn or not self.pool.stop(call):  # like a thread: its time is over, it goes on
                 roll = self._scheduler.roll()
                 self._inbox.put(Report(call, overtime(call, roll, stopped=False), over=False))
 
