@@ -18,6 +18,8 @@ from tests.ledger import Ledger
 TOKEN = "tok-"  # what every commit of an outcome has in it: the proxy looks for it
 ledger = Ledger(os.environ["CHAOS_LEDGER"])
 _numbers = count()
+PACE = 1.0
+"""How long effects take, against what is written below; nothing where nobody breaks in."""
 
 
 def new_token() -> str:
@@ -42,7 +44,7 @@ def effect(ctx, key: str | None = None) -> dict[str, str]:
     """Have an effect: it is there once ``end`` is in the ledger, and takes 5 to 120 ms."""
     done = {key or ctx.step_name: new_token()}
     note(ctx, "begin", tokens(ctx))
-    time.sleep(0.005 + 0.115 * share(ctx.step_key))
+    time.sleep(PACE * (0.005 + 0.115 * share(ctx.step_key)))
     note(ctx, "end", done)
     return done
 
@@ -51,7 +53,7 @@ def undo(ctx, result) -> None:
     """Undo an effect; what it was given to undo is written down."""
     given = tokens(result or {})
     note(ctx, "undo-begin", given)
-    time.sleep(0.005 + 0.045 * share(ctx.step_key))
+    time.sleep(PACE * (0.005 + 0.045 * share(ctx.step_key)))
     note(ctx, "undo-end", given)
 
 

@@ -20,6 +20,7 @@ def flows(monkeypatch, tmp_path):
     from tests.chaos import flows  # noqa: PLC0415 - it asks the environment where its ledger is
 
     monkeypatch.setattr(flows, "ledger", Ledger(tmp_path / "ledger"))
+    monkeypatch.setattr(flows, "PACE", 0.0)
     return flows
 
 
