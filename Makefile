@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench chaos docs clean lint format types types-pyright floors unit
+.PHONY: help demo test check bench chaos docs services clean lint format types types-pyright floors unit
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -15,7 +15,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 timed = @echo "== $(1)"; TIMEFORMAT='   $(1): %1R s'; time
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/library ## See a saga run, crash and undo (ARGS=… are passed on)
 	@$(BIN)/python -m active_workflow demo $(ARGS)
@@ -33,6 +33,23 @@ chaos: .venv/dev ## Break workers and servers, ten minutes long (ARGS="--minutes
 
 docs: .venv/dev ## Run every page of the documentation, and check its links
 	@$(BIN)/python -m pytest -q tests/test_docs.py tests/docs
+
+# The servers that tests start for themselves and that pip doesn't bring: program=package of Debian. None of these
+# packages starts a service.
+SERVICES := mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core mariadb=mariadb-client-core
+
+services: ## Install the servers that tests need (on Debian, as root; elsewhere say what is missing)
+	@missing=; \
+	for service in $(SERVICES); do \
+	  PATH="$$PATH:/usr/sbin" command -v "$${service%%=*}" >/dev/null || missing+=" $${service#*=}"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	packages=$$(printf '%s\n' $$missing | sort -u); \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$packages; \
+	else \
+	  echo "missing, and tests that need it will skip (Debian's names):" $$packages >&2; \
+	fi
 
 clean: ## Remove all that the other targets made, .venv included
 	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

@@ -6,9 +6,9 @@ import platform
 import sys
 from pathlib import Path
 
-from bench import parked, sqlite_ratio
+from bench import parked, redis_rate, sqlite_ratio
 
-BENCHES = {"sqlite": sqlite_ratio.main, "parked": parked.main}
+BENCHES = {"sqlite": sqlite_ratio.main, "parked": parked.main, "redis": redis_rate.main}
 RESULTS = Path(__file__).parent / "results"
 
 

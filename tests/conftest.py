@@ -5,20 +5,33 @@ from pathlib import Path
 import pytest
 
 from tests.servers.fixtures import (  # noqa: F401 - for all tests
+    mariadb_proxy,
+    mariadb_server,
+    mysql_url,
+    oldest_postgres_server,
+    oldest_postgres_url,
     postgres_proxy,
     postgres_server,
     postgres_url,
+    prepared_mysql_url,
+    prepared_oldest_postgres_url,
     prepared_postgres_url,
+    redis_proxy,
+    redis_server,
+    redis_url,
 )
 from tests.services import MISSING
 
 TESTS = Path(__file__).parent
 SLOW = [TESTS / "crash"]
+LARGE = "test_ten_thousand_through_their_whole_life"
+"""One of the shipped contract's; it takes seconds where ten thousand rows are really written."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in SLOW):
+        large = item.name == LARGE and "Memory" not in item.nodeid
+        if large or any(item.path.is_relative_to(folder) for folder in SLOW):
             item.add_marker("slow")
 
 

@@ -20,10 +20,13 @@ THIRD_PARTY_HOMES = {
     "rich": "cli",
     "psycopg": "store/postgres",
     "psycopg_pool": "store/postgres",
+    "pymysql": "store/mysql",
+    "redis": "store/redis",
     "pytest": "testing",
+    "hypothesis": "testing/store_contract/model",
     "sqlalchemy": "store/joining/with_sqlalchemy",
     "django": "store/joining/with_django",
-    "typing_extensions": "dsl/workflow",  # for type checkers only
+    "typing_extensions": "dsl/ctx_var",  # for type checkers only
 }
 """Each third-party package and the one file (without .py) or folder that may import it."""
 

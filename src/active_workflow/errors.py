@@ -100,6 +100,10 @@ class ContextConflict(ActiveWorkflowError):
     """Two steps that run side by side wrote different values to one key of ctx."""
 
 
+class ExecutionMoved(ActiveWorkflowError):
+    """The execution was moved to another store; the message says which. Tell it there."""
+
+
 class IllegalMove(ActiveWorkflowError, RuntimeError):
     """The law has no such move. Nothing was changed."""
 
@@ -132,6 +136,18 @@ class Interrupted(ActiveWorkflowError):
 
 class NonRetryable(ActiveWorkflowError):
     """Raised by a step: this attempt failed and no further one would help. Undo follows at once."""
+
+
+class StepTransactionError(MisuseError, NonRetryable):
+    """A transactional step has ended its transaction, or tried to: that is the engine's to do.
+
+    Attributes:
+        kept: Whether what the step wrote before may stay.
+    """
+
+    def __init__(self, message: str, *, kept: bool = False) -> None:
+        super().__init__(message)
+        self.kept = kept
 
 
 class RetryAfter(ActiveWorkflowError):

@@ -172,6 +172,14 @@ class Point(aw.Workflow):
     landing = aw.task(last, no_undo="it has left")
 
 
+class Waits(aw.Workflow):
+    """It waits between two steps for as long as nobody says anything."""
+
+    inquiry = aw.task(effect, compensate=undo)
+    answer = aw.wait_for_signal()
+    thanks = aw.task(effect, no_undo="nothing comes after it")
+
+
 class Poison(aw.Workflow):
     """Its second step kills whoever runs it."""
 

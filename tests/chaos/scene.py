@@ -62,13 +62,20 @@ def environment(folder: Path, url: str) -> dict[str, str]:
 class Workers:
     """Worker processes, each replaced as soon as it is gone.
 
+    Args:
+        site: Their store.
+        folder: For their logs.
+        ledger: What their steps write into.
+        flows: The module of their workflows.
+
     Attributes:
         killed: Those that we killed.
         died: Those that ended by themselves, with how and with what they had to say.
     """
 
-    def __init__(self, site: Any, folder: Path, ledger: Ledger) -> None:
+    def __init__(self, site: Any, folder: Path, ledger: Ledger, flows: str = "tests.chaos.flows") -> None:
         self._site = site
+        self._flows = flows
         self._folder = folder
         self._open = Open(ledger)
         self._environment = environment(folder, site.url)
@@ -102,7 +109,8 @@ class Workers:
     def _start(self, place: int) -> "Worker":
         self._number += 1
         own = {VARIABLE: str(self._site.clocks[place])}
-        return Worker(self._folder / f"worker-{self._number}.log", self._environment | own)
+        log = self._folder / f"worker-{self._number}.log"
+        return Worker(self._flows, log, self._environment | own)
 
     def one_inside(self, chance: random.Random) -> subprocess.Popen[bytes] | None:
         """Give a worker that is inside a step, if one is."""
@@ -139,9 +147,9 @@ class Workers:
 class Worker:
     """One worker process, with a log of its own."""
 
-    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, flows: str, log: Path, environment: dict[str, str]) -> None:
         self._log = log
-        command = [sys.executable, "-m", "active_workflow", "worker", "tests.chaos.flows"]
+        command = [sys.executable, "-m", "active_workflow", "worker", flows]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
                 command, cwd=log.parent, env=environment, stdout=file, stderr=file

@@ -4,22 +4,17 @@ A site says by its methods which faults it can have: ``stop``/``start`` (a serve
 ``fill``/``free`` (a disk of its own), ``set_clock``, ``hold`` (a foreign lock). What it lacks shows as "—".
 """
 
-import atexit
-import glob
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from tests.chaos.clocks import set_clock
-from tests.servers.postgres import MissingPostgresError, PostgresServer, find_binaries
+from tests.chaos.means import Disk, faketime, faketime_library, foreign
+from tests.servers import mariadb, postgres, redis
 from tests.servers.proxy import FaultProxy
 
 Fault = str
@@ -85,47 +80,72 @@ class SqliteSite(Site):
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None);"
             "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
         )
-        with _foreign([sys.executable, "-c", code, self._path]) as held:
+        with foreign([sys.executable, "-c", code, self._path]) as held:
             yield held
 
 
-class PostgresSite(Site):
-    name = "postgres"
+class ServerSite(Site):
+    """A store on a server of its own, which loses nothing that it has confirmed.
+
+    Attributes:
+        driver: The module that the store needs.
+        room: Megabytes of the disk that is to be filled.
+        impatience: What the URL has behind the proxy, so that calls don't wait longer than it is silent.
+    """
+
     faults = frozenset({"restart", "terminate", "cut", "silence", "disk", "clock", "lock"})
+    driver: ClassVar[str]
+    room: ClassVar[int]
+    impatience: ClassVar[str]
 
     def __init__(self, folder: Path, clocks: list[Path], faults: Iterable[Fault]) -> None:
         super().__init__(folder, clocks)
         self.proxy: FaultProxy | None = None
         if "disk" in faults:
-            self.disk = Disk(160)
-        self.server = PostgresServer(durable=True, within=self.disk.folder if self.disk else None)
+            self.disk = Disk(self.room)
+        self.server = self.make_server(self.disk.folder if self.disk else None)
         if "clock" in faults:
             self._clock = self.server.folder / "clock"
             self.set_clock(0)
-            self.server.run_under(_faketime(self._clock))
+            self.server.run_under(faketime(self._clock))
         self.server.start()
-        self.direct = self.url = self.server.new_database()
+        self.direct = self.url = self.make_database()
         if {"cut", "silence"} & set(faults):
             self.proxy = FaultProxy(self.server.port)
-            where = f"127.0.0.1:{self.proxy.port}{urlsplit(self.direct).path}"
-            self.url = f"postgresql://postgres@{where}?sslmode=disable&timeout=1.5"
+            here, there = f":{self.server.port}/", f":{self.proxy.port}/"
+            self.url = f"{self.direct.replace(here, there)}?{self.impatience}"
 
     @classmethod
     def missing(cls, faults: Iterable[Fault]) -> str | None:
-        if find_spec("psycopg") is None:
-            return "psycopg isn't installed: pip install 'active-workflow[postgres]'"
+        if find_spec(cls.driver) is None:
+            return f"{cls.driver} isn't installed: run `make .venv/dev`"
         try:
-            find_binaries()
-        except MissingPostgresError as error:
+            cls.find_binaries()
+        except (postgres.MissingPostgresError, mariadb.MissingMariaDBError, redis.MissingRedisError) as error:
             return str(error)
-        if "clock" in faults and not _faketime_library():
+        if "clock" in faults and not faketime_library():
             return "libfaketime isn't installed (on Debian: faketime)"
         return super().missing(faults)
 
+    @staticmethod
+    @abstractmethod
+    def find_binaries() -> object:
+        """Look for the server's binaries; raises one of the errors above."""
+
+    @abstractmethod
+    def make_server(self, within: Path | None) -> Any:
+        """Make a server that has its data in a folder."""
+
+    @abstractmethod
+    def make_database(self) -> str:
+        """Make an empty database and give its URL."""
+
     def stop(self) -> None:
+        """End the server as if the power failed."""
         self.server.stop()
 
     def start(self) -> None:
+        """Start it again."""
         self.server.start()
 
     def recover(self) -> None:
@@ -138,6 +158,26 @@ class PostgresSite(Site):
         beside.write_text(f"{seconds:+d}")
         beside.chmod(0o644)
         beside.replace(self._clock)
+
+    def close(self) -> None:
+        if self.proxy is not None:
+            self.proxy.close()
+        self.server.remove()
+        super().close()
+
+
+class PostgresSite(ServerSite):
+    name = "postgres"
+    driver = "psycopg"
+    room = 160
+    impatience = "sslmode=disable&timeout=1.5"
+    find_binaries = staticmethod(postgres.find_binaries)
+
+    def make_server(self, within: Path | None) -> postgres.PostgresServer:
+        return postgres.PostgresServer(durable=True, within=within)
+
+    def make_database(self) -> str:
+        return self.server.new_database()
 
     def terminate(self) -> int:
         """End every backend but our own."""
@@ -155,86 +195,78 @@ class PostgresSite(Site):
             "c.execute('SELECT 1 FROM aw_executions ORDER BY id FOR UPDATE');"
             "print('held', flush=True); sys.stdin.read()"
         )
-        with _foreign([sys.executable, "-c", code, self.direct]) as held:
+        with foreign([sys.executable, "-c", code, self.direct]) as held:
             yield held
 
-    def close(self) -> None:
-        if self.proxy is not None:
-            self.proxy.close()
-        self.server.remove()
-        super().close()
 
+class MariaDBSite(ServerSite):
+    name = "mariadb"
+    driver = "pymysql"
+    room = 320
+    impatience = "timeout=2"
+    find_binaries = staticmethod(mariadb.find_binaries)
 
-SITES: dict[str, Callable[..., Any]] = {site.name: site for site in (SqliteSite, PostgresSite)}
-"""Every store that is put through this."""
+    def make_server(self, within: Path | None) -> mariadb.MariaDBServer:
+        return mariadb.MariaDBServer(durable=True, within=within)
 
+    def make_database(self) -> str:
+        return self.server.new_database()
 
-# --- Means ----------------------------------------------------------------------------------------------
+    def terminate(self) -> int:
+        """Kill every connection but our own."""
+        with closing(self.server.connect()) as connection, connection.cursor() as cursor:
+            return self.server.end_others(cursor)
 
-
-class Disk:
-    """A small file system in memory, mounted for the time of a run; needs root."""
-
-    def __init__(self, megabytes: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="active-workflow-disk-", dir="/tmp"))
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tmpfs", self.folder], check=True
+    @contextmanager
+    def hold(self) -> Iterator[bool]:
+        """Have another process lock every row, and the gaps between them."""
+        code = (
+            "import pymysql, sys; _, port, password, name = sys.argv;"
+            "c = pymysql.connect(host='127.0.0.1', port=int(port), user='workflows', password=password,"
+            " database=name).cursor();"
+            "c.execute('SELECT 1 FROM aw_executions ORDER BY id FOR UPDATE');"
+            "print('held', flush=True); sys.stdin.read()"
         )
-        atexit.register(self.remove)
-
-    @staticmethod
-    def missing() -> str | None:
-        if os.geteuid() != 0 or shutil.which("mount") is None:
-            return "a full disk needs a file system of its own, which only root can mount"
-        return None
-
-    def fill(self) -> None:
-        """Leave no room at all."""
-        file = os.open(self.folder / "ballast", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        try:
-            for size in (1 << 20, 4096, 1):
-                with suppress(OSError):
-                    while os.write(file, b"\0" * size):
-                        pass
-        finally:
-            os.close(file)
-
-    def free(self) -> None:
-        """Make room."""
-        (self.folder / "ballast").unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        atexit.unregister(self.remove)
-        if self.folder.exists():
-            subprocess.run(["umount", "--lazy", self.folder], check=False, capture_output=True)
-            shutil.rmtree(self.folder, ignore_errors=True)
+        where = [str(self.server.port), self.server.password, self.direct.rpartition("/")[2]]
+        with foreign([sys.executable, "-c", code, *where]) as held:
+            yield held
 
 
-@contextmanager
-def _foreign(command: list[str]) -> Iterator[bool]:
-    """Have a process that holds a lock, from its first line until its standard input is closed.
+class RedisSite(ServerSite):
+    name = "redis"
+    driver = "redis"
+    room = 96
+    impatience = "timeout=1.5"
+    find_binaries = staticmethod(redis.find_binaries)
 
-    Gives whether it got the lock.
-    """
-    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline() != b""  # it ends without a word where the server is down
-        finally:
-            process.communicate()
+    def make_server(self, within: Path | None) -> redis.RedisServer:
+        return redis.RedisServer(within=within, appendfsync="always")
+
+    def make_database(self) -> str:
+        return self.server.url()
+
+    def stop(self) -> None:
+        self.server.kill()
+
+    def terminate(self) -> int:
+        """Kill every connection but our own."""
+        with self.server.client() as client:
+            kinds = (client.execute_command("CLIENT", "KILL", "TYPE", kind) for kind in ("normal", "pubsub"))
+            return sum(kinds)
+
+    @contextmanager
+    def hold(self) -> Iterator[bool]:
+        """Have another process hold up every write: there are no locks that it could have."""
+        code = (
+            "import redis, sys; c = redis.Redis(port=int(sys.argv[1]), protocol=2);"
+            "c.client_pause(60_000, all=False);"
+            "print('held', flush=True); sys.stdin.read(); c.client_unpause()"
+        )
+        with foreign([sys.executable, "-c", code, str(self.server.port)]) as held:
+            yield held
 
 
-def _faketime_library() -> str | None:
-    found = sorted(glob.glob("/usr/lib/*/faketime/libfaketime.so.1"))  # noqa: PTH207 - an absolute pattern
-    return found[0] if found else None
-
-
-def _faketime(clock: Path) -> list[str]:
-    return [
-        "env",
-        f"LD_PRELOAD={_faketime_library()}",
-        f"FAKETIME_TIMESTAMP_FILE={clock}",
-        "FAKETIME_NO_CACHE=1",
-        "FAKETIME_DONT_FAKE_MONOTONIC=1",
-    ]
+SITES: dict[str, Callable[..., Any]] = {
+    site.name: site for site in (SqliteSite, PostgresSite, MariaDBSite, RedisSite)
+}
+"""Every store that is put through this."""

@@ -57,3 +57,11 @@ class Launched(aw.Workflow):
     @aw.step
     def orbit(self):
         raise ValueError("too low")
+
+
+class Mails(aw.Workflow):
+    @aw.step(fire_and_forget=True)
+    def mail(self):
+        pass
+
+    word = aw.wait_for_signal()

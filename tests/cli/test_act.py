@@ -211,6 +211,7 @@ def test_prune_misused(run, arguments, told) -> None:
 
 
 def test_a_store_that_is_none(run, store, monkeypatch) -> None:
+    run("migrate")
     result = run("list", "--store", "sqlite://x", "--json")
     assert result.exit_code == 0  # the last --store counts
     monkeypatch.setenv("ACTIVE_WORKFLOW_STORE", "oracle://scott:tiger@db/x")

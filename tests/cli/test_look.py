@@ -21,7 +21,21 @@ def test_list_is_a_table_and_an_array(run, run_json, parcel) -> None:
     assert found["tags"] == {"shop": "eu"}
 
 
+def test_children_say_whose_they_are(run, run_json, engine, flows) -> None:
+    parent = engine.start("Mails", {}).id
+    engine.run_until_idle()
+    lines = run("list").stdout.splitlines()
+    assert lines[0].endswith("child of")
+    assert [line.endswith(parent) for line in lines[1:]] == [True, False]
+    assert [one["parent_id"] for one in run_json("list")] == [parent, None]
+    assert [one["id"] for one in run_json("list", "--no-children")] == [parent]
+    assert "child of" not in run("list", "--no-children").stdout
+    result = run("list", "--no-children", "--limit", "1")
+    assert (len(result.stdout.splitlines()), result.stderr) == (2, "")
+
+
 def test_an_empty_list(run, run_json) -> None:
+    run("migrate")
     assert run_json("list") == []
     result = run("list")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -98,6 +112,7 @@ def test_show_as_json(run_json, parcel) -> None:
     "arguments", [["show"], ["show", "--json"], ["explain"], ["cancel"], ["retry"], ["pause"], ["resume"]]
 )
 def test_an_unknown_id_is_one_line_on_stderr(run, arguments) -> None:
+    run("migrate")
     result = run(*arguments, UNKNOWN)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: there is no execution '{UNKNOWN}'")

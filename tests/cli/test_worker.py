@@ -127,6 +127,18 @@ def test_threads_that_a_step_has_begun_do_not_hold_the_exit_up(worker, worked, s
     assert process.wait(timeout=PATIENCE) == 0
 
 
+def test_a_signal_that_another_thread_takes_wakes_the_main_thread() -> None:
+    script = """if True:
+        import signal, threading
+        from active_workflow.cli.worker import _Stop
+        stop = _Stop()
+        take = lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        threading.Timer(0.1, take).start()  # the main thread sleeps by then
+        stop.wait()
+    """
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE)
+
+
 def test_a_second_signal_ends_at_once(worker, worked, engine: Engine) -> None:
     engine.start("Slow", {"until_told": False})
     process = worker()

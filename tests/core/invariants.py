@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from active_workflow.core import events as ev
-from active_workflow.core.commands import WaitUntil
+from active_workflow.core.commands import Compensate, Decide, RunStep, Verify, WaitUntil
 from active_workflow.core.machine import apply
+from active_workflow.core.needs import Code, needs
 from active_workflow.core.ready import due_at, next_commands
 from active_workflow.core.recording import refolded
 from active_workflow.core.snapshot import Execution, Step
@@ -27,10 +28,31 @@ def holds(x: Execution, now: int) -> None:
     for step in x.steps.values():
         assert step.run.running is (step.state is S.RUNNING)
         _within_its_policy(x, step)
+    assert x.active_steps == [step for step in x.steps.values() if step.active]
+    _code_is_known(x, now)
     if x.phase is Phase.OVER:
         _over(x)
     else:
         _not_stuck(x, now)
+
+
+CODE_OF = {RunStep: Code.RUN, Compensate: Code.UNDO, Verify: Code.VERIFY, Decide: Code.DECIDE}
+
+
+def _code_is_known(x: Execution, now: int) -> None:
+    """Whatever is called next, or runs, was said to be needed."""
+    wanted = needs(x)
+    for command in next_commands(x, now):
+        code = CODE_OF.get(type(command))
+        assert code is None or code in wanted.get(command.step, ()), command
+    for step in x.steps.values():
+        assert not step.undo.running or Code.UNDO in wanted.get(step.name, ())
+
+
+def _needs_no_more(before: Execution, after: Execution) -> None:
+    earlier = needs(before)
+    for name, codes in needs(after).items():
+        assert codes <= earlier.get(name, frozenset()), "what an execution may need is said from the start"
 
 
 def _within_its_policy(x: Execution, step: Step) -> None:
@@ -86,6 +108,7 @@ def moves_well(before: Execution, after: Execution) -> None:
         _outcome_stays(old, step)
         _in_order(before, after, old, step)
     assert before.steps.keys() <= after.steps.keys()
+    _needs_no_more(before, after)
     _undone_in_reverse(before, after)
     _signals_kept(before, after)
 

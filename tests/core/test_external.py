@@ -98,6 +98,13 @@ def test_a_thread_that_ran_out_of_time_still_holds_up_the_attempt_after_an_early
     assert story.due == 9 * SECOND
 
 
+def test_what_its_partner_has_failed_does_not_begin_to_wait_when_the_call_returns_late() -> None:
+    story = started(timeout=9 * SECOND, retry=times(2)).reject("a").runs_out("a", stopped=False)
+    story.returns("a")
+    assert (story["a"].state, story["a"].run.failures, story["a"].run.lingering) == (S.PENDING, 1, None)
+    assert story.after(1).commands == [RunStep("a")]
+
+
 def test_a_completion_ends_a_retry_delay() -> None:
     story = started(retry=times(2, 9 * SECOND)).fails("a").complete("a", "5")
     assert (story["a"].state, story["a"].run.retry_at) == (S.COMPLETED, None)
@@ -199,6 +206,15 @@ def test_an_early_completion_with_a_wrong_correlation_id_is_not_used() -> None:
     assert (story["a"].state, story["a"].early) == (S.WAITING, None)
     story = started().complete("a", "5", id="c1").tell(ev.Returned("a", 1, None, {}, "c1"))
     assert story["a"].state is S.COMPLETED
+
+
+def test_an_early_completion_told_again_counts_whichever_of_them_fits() -> None:
+    story = started().complete("a", "5", "k", id="mixed up").complete("a", "5", "k")
+    assert story.tell(ev.Returned("a", 1, None, {}, "c1"))["a"].state is S.COMPLETED
+    story = started().complete("a", "5", "k").ignores(ev.Completed("a", "5", "k", "c1"))
+    assert story.tell(ev.Returned("a", 1, None, {}, "c1"))["a"].state is S.COMPLETED
+    with pytest.raises(CompletionConflict):
+        started().complete("a", "5", "k", id="mixed up").complete("a", "5", "k", id="c1")
 
 
 def test_a_completion_of_either_initiation_counts_while_the_second_call_runs() -> None:

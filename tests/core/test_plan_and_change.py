@@ -36,10 +36,11 @@ def test_a_plan_of_a_later_format_is_refused() -> None:
 def test_what_a_plan_knows_of_its_graph() -> None:
     made = plan(call("a"), call("b", after=("a",)), call("c", after=("a",)), call("d", after=("b", "c")))
     assert made.unordered == {"a": set(), "b": {"c"}, "c": {"b"}, "d": set()}
-    assert [s.name for s in made.successors["a"]] == ["b", "c"]
     assert (made.chained, chain("a", "b").chained, made.pivot, made.detaches) == (False, True, None, False)
     assert not made.by_name["a"].starts_alone
     assert call("x", verifies=True).starts_alone
+    assert not made.transactional
+    assert plan(call("x", transactional=True)).transactional
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from tests.docs.pages import PAGES, ROOT, name_of
 
 DOCS = ROOT / "docs"
 DECISIONS = sorted(DOCS.glob("decisions/0*.md"))
-NOT_THERE_YET = {"transactional"}
 
 
 def text_of(page: str) -> str:
@@ -45,7 +44,7 @@ def test_every_option_is_told() -> None:
     starts = StartKeywords.__annotations__ | ManyKeywords.__annotations__
     known = options.STEP | options.WAIT | options.SLEEP | options.WORKFLOW | frozenset(starts)
     assert not lacking(known, text_of("reference/options.md"))
-    assert not lacking(options.STEP - NOT_THERE_YET, text_of("howto/write-a-workflow.md"))
+    assert not lacking(options.STEP, text_of("howto/write-a-workflow.md"))
 
 
 def test_every_argument_of_retry_is_told() -> None:

@@ -243,6 +243,19 @@ def test_name_and_version_are_not_inherited_other_keywords_are() -> None:
     assert program.idempotency_key(None) == "k"
 
 
+def test_a_task_may_name_its_ctx_type() -> None:
+    class Typed(Task[dict[str, Any]], timeout="5s"):
+        def call(self, ctx: dict[str, Any]) -> int:
+            return len(ctx)
+
+    class Flow(Workflow):
+        a = task(Typed)
+        b = task(Typed())
+
+    plan = program_of(Flow).plan
+    assert [step.timeout for step in plan.steps] == [5_000_000, 5_000_000]
+
+
 def test_a_task_class_brings_options_and_methods() -> None:
     class Fulfil(Task, external=True, timeout="15m"):
         def call(self, ctx: Any) -> Any:
@@ -545,8 +558,8 @@ def test_code_serves_its_own_plan_and_detached_ones() -> None:
         b = task(do, fire_and_forget=True)
 
     program = program_of(Flow)
-    assert program.serves(program.plan) == []
-    assert program.serves(detached(program.plan, "b")) == []
+    assert program.lacks(program.plan) == []
+    assert program.lacks(detached(program.plan, "b")) == []
 
 
 def test_code_that_lacks_something_says_what() -> None:
@@ -555,9 +568,10 @@ def test_code_that_lacks_something_says_what() -> None:
     class Old(Workflow, name="Flow"):
         a = task(do)
         b = task(do, compensate=undo, verify=undo)
-        c = sleep("1s")
+        c = sleep(until=do)
         d = task(do)
         e = wait_for_signal(when=do)
+        unasked = wait_for_signal()
 
     class New(Workflow, name="Flow"):
         b = task(do)
@@ -566,11 +580,11 @@ def test_code_that_lacks_something_says_what() -> None:
         e = wait_for_signal()
         f = task(do)
 
-    assert program_of(New).serves(program_of(Old).plan) == [
+    assert [lack.reason for lack in program_of(New).lacks(program_of(Old).plan)] == [
         "Flow has no step 'a' any more",
         "step 'b' has no compensation any more",
         "step 'b' has no verify any more",
         "step 'c' was sleep and is call now",
         "step 'e' has no when, unless or until any more",
     ]
-    assert program_of(Old).serves(program_of(Old).plan) == []
+    assert program_of(Old).lacks(program_of(Old).plan) == []

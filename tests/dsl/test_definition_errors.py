@@ -571,9 +571,70 @@ def detached_pivot() -> None:
         a = task(do, fire_and_forget=True, pivot=True)
 
 
-@mistake("Flow.a", "transactional steps are not in this version", "ctx.step_key")
-def transactional() -> None:
+@mistake("Flow.a", "transactional: its commit is its completion", "drop one")
+def transactional_and_external() -> None:
     class Flow(Workflow):
+        a = task(do, transactional=True, external=True)
+
+
+@mistake("Flow.a", "transactional: the step is executed exactly once as it is", "drop at_most_once=")
+def transactional_and_at_most_once() -> None:
+    class Flow(Workflow):
+        a = task(do, transactional=True, at_most_once=True)
+
+
+@mistake("Flow.a", "transactional: what the step did is recorded with it", "drop verify=")
+def transactional_and_verified() -> None:
+    class Flow(Workflow):
+        a = task(do, transactional="session", verify=do)
+
+
+@mistake("Flow.a", "transactional: an attempt that failed has written nothing", "drop compensate_on=")
+def transactional_and_undone_if_attempted() -> None:
+    class Flow(Workflow):
+        a = task(do, transactional=True, compensate=do, compensate_on="attempted")
+
+
+@mistake("Flow.a", "transactional: the step is async def", "write def")
+def transactional_and_async() -> None:
+    class Flow(Workflow):
+        @step(transactional=True)
+        async def a(self) -> None: ...
+
+
+@mistake("Flow.a", "transactional: its compensation is async def", "write def")
+def transactional_with_an_async_undo() -> None:
+    class Flow(Workflow):
+        @step(transactional=True)
+        def a(self) -> None: ...
+
+        @a.compensate
+        async def undo(self) -> None: ...
+
+
+@mistake("Flow.a", "transactional: an undo that starts work elsewhere", "external")
+def transactional_with_an_external_undo() -> None:
+    class Flow(Workflow):
+        @step(transactional=True)
+        def a(self) -> None: ...
+
+        @a.compensate(external=True)
+        def undo(self) -> None: ...
+
+
+@mistake("Flow.a", "transactional: 'yes' is neither", "True")
+def transactional_and_neither() -> None:
+    class Flow(Workflow):
+        a = task(do, transactional="yes")  # type: ignore[call-overload]
+
+
+@mistake("Flow.a", "has a field 'connection'", "rename")
+def transactional_with_a_field_connection() -> None:
+    @dataclass
+    class Connected:
+        connection: str = ""
+
+    class Flow(Workflow[Connected]):
         a = task(do, transactional=True)
 
 

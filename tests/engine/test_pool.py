@@ -35,7 +35,7 @@ def reports():
 def make_pool(reports):
     pools = []
 
-    def make(size=2, *, call=Fake.report, call_async=None, loop=None):
+    def make(size=2, *, call=Fake.report, call_async=None, report=None, loop=None):
         async def at_once(call):
             return call.report()
 
@@ -45,7 +45,8 @@ def make_pool(reports):
             is_async=lambda call: call.is_async,
             call=call,
             call_async=call_async or at_once,
-            report=reports.put,
+            report=report or reports.put,
+            report_async=reports.put,
             loop=loop,
         )
         pools.append(pool)
@@ -71,6 +72,35 @@ def test_every_call_is_made_and_reported(make_pool, reports):
 
     assert taken(reports, 50) == set(range(50))
     assert reports.empty()
+
+
+def test_a_thread_makes_the_call_that_its_report_leads_to(make_pool, reports):
+    following = iter([Fake("b"), Fake("c"), None])
+    threads = []
+
+    def call(fake):
+        threads.append(threading.current_thread())
+        return fake.report()
+
+    def report(told):
+        reports.put(told)
+        return next(following)
+
+    make_pool(3, call=call, report=report).submit([Fake("a")])
+
+    assert taken(reports, 3) == {"a", "b", "c"}
+    assert len(threads) == 3
+    assert len(set(threads)) == 1
+
+
+def test_a_thread_that_is_free_keeps_one_call_and_shares_the_rest_out(make_pool, reports):
+    pool = make_pool(3)
+    calls = [Fake("loop", is_async=True), Fake("here"), Fake("there")]
+
+    assert pool.submit(calls, here=True) is calls[1]
+    assert taken(reports, 2) == {"loop", "there"}
+    assert pool.submit([Fake("loop", is_async=True)], here=True) is None
+    assert taken(reports, 1) == {"loop"}
 
 
 def test_no_more_threads_than_slots_and_no_more_than_are_needed(make_pool, reports):

@@ -159,3 +159,16 @@ def test_a_clock_must_be_aware():
 def test_a_serializer_that_is_none(wrong):
     with pytest.raises(aw.ConfigurationError, match="serializer"):
         aw.Engine("memory://", serializer=wrong)
+
+
+def test_a_misspelt_variable_is_told_once_with_the_nearest_name(monkeypatch, caplog):
+    monkeypatch.setenv("ACTIVE_WORKFLOW_POL_INTERVAL", "2s")
+    monkeypatch.setenv("ACTIVE_WORKFLOW_DEMO_SHOP", "ours")
+    monkeypatch.setenv("ACTIVE_WORKFLOW_GRACE", "2s")
+    for _ in range(2):
+        settings_from({})
+    [told] = caplog.messages
+    assert told == (
+        "the environment variable ACTIVE_WORKFLOW_POL_INTERVAL is none of ours "
+        '(did you mean "ACTIVE_WORKFLOW_POLL_INTERVAL"?) and has no effect'
+    )

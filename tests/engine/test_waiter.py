@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from active_workflow.core.states import State
+from active_workflow.engine import waiter as waiters
 from active_workflow.engine.waiter import Waiter, is_settled
 from active_workflow.errors import StoreUnavailable
 
@@ -110,7 +111,8 @@ def test_a_store_that_does_not_answer_is_asked_again(waiter, store):
     assert waiter.wait_for("a").result(PATIENCE) is State.COMPLETED
 
 
-def test_what_is_forgotten_is_asked_for_no_longer_and_the_thread_ends(waiter, store):
+def test_what_is_forgotten_is_asked_for_no_longer_and_the_thread_ends(waiter, store, monkeypatch):
+    monkeypatch.setattr(waiters, "LINGERS", 0.0)
     store.states["a"] = State.RUNNING
     future, other = waiter.wait_for("a"), waiter.wait_for("a")
     waiter.forget("a", future)

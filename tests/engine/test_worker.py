@@ -99,6 +99,40 @@ def test_a_commit_that_landed_without_saying_so_is_not_done_again(engine, store)
     assert all(step.attempts == 1 for x in executions for step in list(x.steps.values())[:2])
 
 
+class Watched(Faulty):
+    """A store that keeps the names of the threads that commit."""
+
+    def __init__(self):
+        super().__init__()
+        self.committers = set()
+
+    def commit(self, changes):
+        self.committers.add(threading.current_thread().name)
+        return super().commit(changes)
+
+
+def test_who_ends_a_step_while_the_worker_is_at_rest_records_it_and_goes_on():
+    store = Watched()
+    with aw.Engine(store, poll_interval="10m") as engine:
+        for n in range(30):
+            assert engine.start(WorkerFlow, {"n": n}).wait(20).state == "completed"
+
+    assert any(name.startswith("active-workflow-") for name in store.committers)
+
+
+class Later(aw.Workflow):
+    @aw.step(retry=aw.Retry(max=2, delay="50ms"))
+    def one(self):
+        if self.ctx.attempt == 1:
+            raise ValueError("not yet")
+
+
+def test_the_workers_thread_is_woken_for_what_others_have_planned():
+    with aw.Engine(MemoryStore(), poll_interval="10m", lease="30m") as engine:
+        for n in range(10):
+            assert engine.start(Later, {"n": n}).wait(20).state == "completed"
+
+
 def test_draining_ends_its_threads(store):
     before = set(threading.enumerate())
     engine = aw.Engine(store)
@@ -272,20 +306,53 @@ def test_a_completion_that_was_overtaken_says_so(overtaken):
     assert engine.complete_step(execution.id, "parcel", "it is there", idempotency_key="k") is False
 
 
-def test_a_signal_that_did_not_land_and_is_too_late_by_then_says_so():
-    class Lost(Overtaken):
-        def commit(self, changes):
-            if self.others is None:
-                return super().commit(changes)
-            act, self.others = self.others, None
-            act()
-            raise UnknownCommit("cut")
+class Lost(Overtaken):
+    """A store that loses one commit, after others have gone on."""
 
+    def commit(self, changes):
+        if self.others is None:
+            return super().commit(changes)
+        act, self.others = self.others, None
+        act()
+        raise UnknownCommit("cut")
+
+
+@pytest.fixture
+def lost():
+    """An execution, its engine, and a store whose commits can be lost."""
     engine = aw.Engine(Lost(), embedded=False)
     execution = engine.start(SideBySide, {})
     engine.run_until_idle()
-    engine.store.others = lambda: engine.cancel(execution.id)
+    return execution, engine, engine.store
+
+
+def test_a_signal_that_did_not_land_and_is_too_late_by_then_says_so(lost):
+    execution, engine, store = lost
+    store.others = lambda: engine.cancel(execution.id)
     assert engine.signal(execution.id, "approval", 1) is False
+
+
+def test_what_another_has_sent_under_the_same_key_meanwhile_is_his(lost):
+    execution, engine, store = lost
+    store.others = lambda: engine.signal(execution.id, "approval", 1, idempotency_key="k")
+    assert engine.signal(execution.id, "approval", 1, idempotency_key="k") is False
+    store.others = lambda: engine.signal(execution.id, "approval", 2, idempotency_key="l")
+    assert engine.signal(execution.id, "approval", 2, idempotency_key="l") is False
+
+
+def test_observers_are_not_told_where_nobody_knows_who_was_first(lost, monkeypatch):
+    execution, engine, store = lost
+    told = []
+    monkeypatch.setattr(engine._host.deliverer, "_on_recorded", told.extend)
+    engine.signal(execution.id, "approval", 1)
+
+    def sends_the_same_and_has_it_taken():
+        assert engine.signal(execution.id, "approval", 2, idempotency_key="k") is True
+        engine.complete_step(execution.id, "parcel")
+
+    store.others = sends_the_same_and_has_it_taken
+    assert engine.signal(execution.id, "approval", 2, idempotency_key="k") is True
+    assert (execution.refresh().state, execution.ctx.last, len(told)) == ("completed", 2, 3)
 
 
 def test_a_call_from_outside_gives_up_at_its_deadline(engine, store, monkeypatch):

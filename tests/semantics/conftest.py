@@ -22,9 +22,12 @@ STORES: dict[str, StoreUrl] = {
     "memory": lambda _request, _folder: "memory://",
     "sqlite": lambda _request, folder: f"sqlite:///{folder}/semantics.db",
     "postgres": lambda request, _folder: str(request.getfixturevalue("prepared_postgres_url")),
+    "postgres15": lambda request, _folder: str(request.getfixturevalue("prepared_oldest_postgres_url")),
+    "mysql": lambda request, _folder: str(request.getfixturevalue("prepared_mysql_url")),
+    "redis": lambda request, _folder: str(request.getfixturevalue("redis_url")),
 }
 """Each store's name and what gives the URL of an empty one."""
-SERVERS = {"postgres"}
+SERVERS = {"postgres", "postgres15", "mysql", "redis"}
 """Those that need a server: left out of the quick run."""
 
 

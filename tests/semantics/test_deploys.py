@@ -81,6 +81,38 @@ def test_code_that_no_longer_fits_blocks_it_until_some_does(engine, log, release
     assert execution.blocked_reason is None
 
 
+def test_a_step_that_is_over_may_be_removed_though_others_of_the_plan_still_need_it(engine, log):
+    def release(number):
+        class Deployed(aw.Workflow):
+            if number == 1:
+                one = aw.task(lambda ctx: log.append("one"), when=lambda ctx: True)
+                go = aw.wait_for_signal()
+                gone = aw.task(lambda ctx: log.append("gone"))
+            approval = aw.wait_for_signal()
+            two = aw.task(lambda ctx: log.append(f"two of {ctx.n}"))
+
+        return Deployed
+
+    before, behind, late = [engine.run(release(1).start(n=n)) for n in range(3)]
+    for passed in (behind, late):
+        passed.signal("go")
+        engine.run(passed)
+    release(2)
+    for execution in (before, behind):
+        execution.signal("go")
+        execution.signal("approval")
+        engine.run(execution)
+
+    assert (before.state, behind.state) == ("blocked", "completed")
+    assert "no step 'gone'" in before.blocked_reason
+    late.signal("approval")
+    assert engine.run(late).state == "completed"
+    release(1)
+    engine.after("1h", before)
+    assert before.state == "completed"
+    assert log == ["one"] * 3 + ["gone"] * 2 + ["two of 1", "two of 2", "gone", "two of 0"]
+
+
 def test_an_unknown_workflow_is_left_alone_by_a_worker_of_its_own_workflows(engine, log):
     execution = make(log, 1).start()
     forget("Deployed")
@@ -148,6 +180,17 @@ def test_code_that_is_redefined_while_it_runs_blocks_it_and_the_worker_lives_on(
     slow_flow()
     until(lambda: execution.refresh().state == "completed")
     assert log == ["other", "two"]
+
+
+def test_the_log_says_once_what_code_is_missing(engine, log, caplog):
+    blocked = [engine.run(make(log, 1).start()) for _ in range(3)]
+    make(log, "renamed")
+    for execution in blocked:
+        execution.signal("approval")
+        engine.run(execution)
+    assert [execution.refresh().state for execution in blocked] == ["blocked"] * 3
+    [told] = [message for message in caplog.messages if "somebody has to see to it" in message]
+    assert told.startswith(f"Deployed {blocked[0].id} is blocked")
 
 
 def test_versions_live_side_by_side(engine, log):

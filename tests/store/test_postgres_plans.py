@@ -27,7 +27,8 @@ from active_workflow.testing.store_contract.builders import (
     taken,
     waiting,
 )
-from tests.store.postgres_help import HOUR, claim, insert, sql, until
+from tests.store.postgres_help import sql
+from tests.store.server_help import HOUR, claim, insert, until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 

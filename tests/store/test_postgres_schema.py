@@ -8,7 +8,8 @@ from active_workflow.store import open_store
 from active_workflow.store.postgres import migrate as migrating
 from active_workflow.store.postgres.store import PostgresStore
 from active_workflow.testing.store_contract.races import at_once
-from tests.store.postgres_help import claim, insert, sql
+from tests.store.postgres_help import sql
+from tests.store.server_help import claim, insert
 
 pytestmark = pytest.mark.services
 
@@ -53,6 +54,20 @@ def test_a_newer_schema_is_refused(postgres_url: str) -> None:
     sql(postgres_url, "INSERT INTO aw_migrations (version, name) VALUES (999, 'later')")
     with pytest.raises(SchemaError, match=r"version 999.*upgrade"):
         store.prepare()
+
+
+def test_a_check_makes_nothing(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = PostgresStore(postgres_url)
+    with pytest.raises(SchemaError, match="has no tables of ours: run `active-workflow migrate`"):
+        store.check()
+    assert sql(postgres_url, "SELECT to_regclass('aw_migrations')") == [(None,)]
+    store.prepare()
+    store.check()
+    newer = (*migrating.migrations(), (2, "0002_more", "CREATE TABLE aw_more ();"))
+    monkeypatch.setattr(migrating, "migrations", lambda: newer)
+    with pytest.raises(SchemaError, match="tables of version 1, this version needs 2"):
+        store.check()
+    store.close()
 
 
 def test_without_tables_it_says_what_to_do(postgres_url: str) -> None:

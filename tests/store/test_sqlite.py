@@ -1,8 +1,10 @@
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from active_workflow.store.base import Clock
 from active_workflow.store.sqlite.store import SqliteStore
 from active_workflow.testing.store_contract import StoreContract
 
@@ -10,10 +12,15 @@ from active_workflow.testing.store_contract import StoreContract
 class TestSqliteStore(StoreContract):
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
         self.path = tmp_path / "store.db"
 
     def make_store(self) -> SqliteStore:
         return SqliteStore(self.path)
+
+    def make_store_at(self, clock: Clock) -> SqliteStore:
+        self.path = Path(tempfile.mkdtemp(dir=self.folder)) / "at.db"
+        return SqliteStore(self.path, clock)
 
     def make_second(self, store: SqliteStore) -> SqliteStore:
         return SqliteStore(self.path)

@@ -71,8 +71,30 @@ def test_a_newer_schema_is_refused(store: SqliteStore, path: Path) -> None:
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match=r"missing/store\.db.*folder"):
+    with pytest.raises(ConfigurationError, match=r"the folder .*/missing does not exist; make it"):
         SqliteStore(tmp_path / "missing" / "store.db").prepare()
+    with pytest.raises(ConfigurationError, match="it is a folder; name a file in it"):
+        SqliteStore(tmp_path).prepare()
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="no folder here that not even root may write to")
+def test_a_folder_that_may_not_be_written_to_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="the folder /proc can't be written to; let this user write"):
+        SqliteStore("/proc/store.db").prepare()
+
+
+def test_a_file_that_is_removed_while_open_is_missed(store: SqliteStore, path: Path) -> None:
+    insert(store, "x1")
+    for file in path.parent.glob("store.db*"):
+        file.unlink()
+    for call in (lambda: insert(store, "x2"), lambda: store.load(["x1"]), lambda: store.states(["x1"])):
+        with pytest.raises(StoreError, match="was removed or replaced while it was open"):
+            call()
+    SqliteStore(path).prepare()
+    with pytest.raises(StoreError, match="was removed or replaced while it was open"):
+        store.load(["x1"])
+    store.close()
+    assert store.load(["x1"]) == []
 
 
 def test_a_file_that_is_no_database_is_named(path: Path) -> None:

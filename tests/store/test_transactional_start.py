@@ -43,8 +43,8 @@ QUICK = {
 
 
 def marked(kinds: dict[str, tuple[Any, ...]]) -> list[Any]:
-    marks = {"sqlite": [], "postgres": [pytest.mark.services]}
     slow = [pytest.mark.slow]
+    marks = {"sqlite": [], "postgres": [pytest.mark.services], "mysql": [pytest.mark.services, *slow]}
     return [
         pytest.param(
             (store, kind),
@@ -59,11 +59,12 @@ def marked(kinds: dict[str, tuple[Any, ...]]) -> list[Any]:
 def url_of(store: str, request: pytest.FixtureRequest) -> str:
     if store == "sqlite":
         return f"sqlite:///{request.getfixturevalue('tmp_path')}/joined.db"
-    return str(request.getfixturevalue("prepared_postgres_url"))
+    return str(request.getfixturevalue(f"prepared_{store}_url"))
 
 
 def prepared(url: str, **options: Any) -> aw.Engine:
-    engine = aw.configure(url, poll_interval="5s", **options)
+    # Of a commit elsewhere all but MariaDB's store hear by themselves.
+    engine = aw.configure(url, poll_interval="200ms" if url.startswith("mysql") else "5s", **options)
     engine.store.prepare()
     done.clear()
     return engine

@@ -129,6 +129,12 @@ class Doubt(aw.Workflow):
     looked = aw.task(lambda ctx: bank(), at_most_once=True, verify=lambda ctx: False, no_undo="paper")
 
 
+class Astray(aw.Workflow):
+    fast = aw.task(lambda ctx: None)
+    lost = aw.task(lambda ctx: None, queue="slwo")
+    wait = aw.wait_for_signal(timeout="1h")
+
+
 class Clean(aw.Workflow, defaults={"retry": 3}):
     charge = aw.task(
         lambda ctx: {"payment": bank(ctx.total, key=ctx.step_key)}, compensate=lambda ctx: bank(ctx.payment)

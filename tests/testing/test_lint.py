@@ -36,11 +36,12 @@ def found(*what, **more):
         (flows.Again, {"AW105": ["api"]}),
         (flows.Crossing, {"AW106": ["left"]}),
         (flows.Doubt, {"AW107": ["letter"]}),
+        (flows.Astray, {"AW108": ["lost"]}),
         (flows.Clean, {}),
     ],
 )
 def test_each_finding_is_where_it_belongs(workflow, expected):
-    assert found(workflow) == expected
+    assert found(workflow, queues=["default", "slow"]) == expected
 
 
 def test_what_a_finding_says():
@@ -62,7 +63,15 @@ def test_what_a_finding_says():
 def test_modules_classes_and_programs():
     assert found(flows) == found(flows.__name__) == found(flows.Bare, flows)
     assert found(program_of(flows.Bare)) == found(flows.Bare)
-    assert set(found(flows)) == set(RULES)
+    assert set(found(flows, queues=["default"])) == set(RULES)
+
+
+def test_queues_are_those_of_the_setting_unless_given(monkeypatch):
+    assert not check(flows.Astray)
+    monkeypatch.setenv("ACTIVE_WORKFLOW_QUEUES", "default, slow")
+    [finding] = check(flows.Astray)
+    assert "no worker serves its queue 'slwo' (did you mean \"slow\"?): it would never run" in str(finding)
+    assert not check(flows.Astray, queues=["default", "slwo"])
 
 
 @pytest.mark.parametrize("ignore", ["AW101", "AW101:Bare", "AW101:Bare.charge"])
@@ -130,6 +139,22 @@ def test_the_command(project):
 def test_the_command_with_nothing_left(project):
     ran = project("shop_flows", "--ignore", "AW101:Shop.pay,AW104")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "Nothing found.\n")
+
+
+def test_the_command_is_told_the_queues(project):
+    told = project("shop_flows", "--queues", "slow", "--ignore", "AW101,AW104").stdout
+    assert "AW108 Shop.pay: no worker serves its queue 'default'" in told
+
+
+def test_the_pre_commit_hook_runs_as_it_stands(project):
+    text = (ROOT / ".pre-commit-hooks.yaml").read_text()
+    hook = dict(line.strip("- ").split(": ", 1) for line in text.splitlines() if line[:2] in {"- ", "  "})
+    assert (hook["entry"], hook["language"], hook["pass_filenames"]) == (
+        "active-workflow check",
+        "system",
+        "false",
+    )
+    assert project("shop_flows").returncode == 1
 
 
 def test_the_command_as_json(project):

@@ -1,12 +1,14 @@
 """run_step and run_undo: one step by itself."""
 
+import sqlite3
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
 
 import active_workflow as aw
-from active_workflow.testing import run_step, run_undo
+from active_workflow.errors import ConfigurationError
+from active_workflow.testing import check_step_laws, explore, run_step, run_undo
 
 
 @dataclass
@@ -117,3 +119,34 @@ def test_what_is_no_such_step(wrong, told):
 def test_a_wrong_ctx_is_told():
     with pytest.raises(aw.ActiveWorkflowError):
         run_step(Shop.pay, {"totl": 1})
+
+
+class Banked(aw.Workflow, name="SingleBanked"):
+    @aw.step(transactional=True)
+    def order(self):
+        self.ctx.connection.execute("INSERT INTO orders VALUES (?)", [self.ctx.step_key])
+
+    @order.compensate
+    def undo(self):
+        self.ctx.connection.execute("DELETE FROM orders")
+
+
+def test_a_transactional_step_uses_the_tests_connection():
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE orders (key TEXT)")
+    run_step(Banked.order, {}, connection=database)
+    assert database.execute("SELECT * FROM orders").fetchall() == [("test-1:order",)]
+    run_undo(Banked.order, {}, connection=database)
+    assert database.execute("SELECT * FROM orders").fetchall() == []
+    assert database.in_transaction
+    database.close()
+    for run in (run_step, run_undo):
+        with pytest.raises(TypeError, match="is transactional: give connection="):
+            run(Banked.order, {})
+
+
+def test_explore_and_laws_say_that_they_have_no_database():
+    with pytest.raises(ConfigurationError, match="no database that a crash would leave as it was"):
+        explore(Banked, {}, world=list, invariant=lambda world, execution: True)
+    with pytest.raises(TypeError, match="executed exactly once"):
+        check_step_laws(Banked.order, {}, world=list)

@@ -60,7 +60,7 @@ class ReserveStock(aw.Task):
         inventory.release(result["reservation_id"])
 
 
-class FraudCheck(aw.Task):
+class FraudCheck(aw.Task[CheckoutCtx]):
     def __init__(self, limit: int = 100) -> None:
         self.limit = limit
 
@@ -70,7 +70,7 @@ class FraudCheck(aw.Task):
         return ctx.total > self.limit
 
 
-class Fulfil(aw.Task, external=True, timeout="15m"):
+class Fulfil(aw.Task[CheckoutCtx], external=True, timeout="15m"):
     def call(self, ctx: CheckoutCtx) -> dict[str, str]:
         return {"job_id": fulfilment.create(key=ctx.step_key), "correlation_id": ctx.execution_id}
 

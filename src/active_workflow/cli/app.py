@@ -12,6 +12,8 @@ from active_workflow.dsl.where import nearest
 from active_workflow.errors import ActiveWorkflowError
 
 COMMANDS = {
+    "init": "init",
+    "new": "new",
     "worker": "worker",
     "start": "start",
     "list": "look",
@@ -27,8 +29,10 @@ COMMANDS = {
     "resume": "operate",
     "graph": "graph",
     "check": "check",
+    "replay": "replay",
     "migrate": "upkeep",
     "prune": "upkeep",
+    "copy": "copy",
     "demo": "demo.command",
 }
 """Each command and the module that has it as ``<name>_command``."""

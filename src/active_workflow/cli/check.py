@@ -6,10 +6,9 @@ from collections import Counter
 
 import click
 
-from active_workflow.cli.opening import import_modules
-from active_workflow.cli.options import with_json
+from active_workflow.cli.opening import import_modules, needs_workflows
+from active_workflow.cli.options import with_json, with_served_queues
 from active_workflow.cli.text import print_json
-from active_workflow.dsl import registry
 from active_workflow.testing.lint import check
 
 
@@ -21,17 +20,19 @@ from active_workflow.testing.lint import check
     metavar="ID",
     help="Leave out AW101, AW101:Checkout or AW101:Checkout.charge_card. May be repeated, or have commas.",
 )
+@with_served_queues
 @with_json
-def check_command(*, modules: tuple[str, ...], ignore: tuple[str, ...], as_json: bool) -> None:
+def check_command(
+    *, modules: tuple[str, ...], ignore: tuple[str, ...], queues: list[str] | None, as_json: bool
+) -> None:
     """Find missing undos, waits without end and steps that a crash would do twice.
 
     Exits 1 where it finds something. Nothing is run but the import of the modules.
     """
     import_modules(modules)
-    if not registry.programs():
-        raise click.ClickException(f"{' and '.join(modules)} define no workflow: name the modules that do.")
+    needs_workflows(modules)
     try:
-        found = check(*modules, ignore=[id for given in ignore for id in given.split(",")])
+        found = check(*modules, ignore=[id for given in ignore for id in given.split(",")], queues=queues)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if as_json:

@@ -2,11 +2,10 @@
 
 import click
 
-from active_workflow.cli.opening import import_modules
+from active_workflow.cli.opening import import_modules, program_named
 from active_workflow.cli.options import with_json, with_modules
 from active_workflow.cli.text import print_json
 from active_workflow.core.diagram import plan_diagram
-from active_workflow.dsl import registry
 
 
 @click.command("graph")
@@ -16,7 +15,7 @@ from active_workflow.dsl import registry
 def graph_command(*, workflow: str, modules: tuple[str, ...], as_json: bool) -> None:
     """Print a workflow's plan as a Mermaid diagram."""
     import_modules(modules)
-    plan = registry.find(workflow).plan
+    plan = program_named(workflow, modules).plan
     drawn = plan_diagram(plan)
     if as_json:
         print_json({"workflow": plan.workflow, "version": plan.version, "mermaid": drawn})

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import islice
 
 import click
 from rich.text import Text
@@ -36,6 +37,11 @@ STATES = [state.value for state in State]  # for click, an Enum's members would 
     metavar="TIME",
     help="Accepted since: 2h (ago) or 2026-11-24T08:00 (UTC).",
 )
+@click.option(
+    "--children/--no-children",
+    default=True,
+    help="Whether to list those, too, that a step of another one has started; parent_id says which one's.",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
 @with_store
 @with_json
@@ -45,6 +51,7 @@ def list_command(
     workflow: str | None,
     tags: tuple[tuple[str, str], ...],
     since_: datetime | None,
+    children: bool,
     limit: int,
     store: str | None,
     as_json: bool,
@@ -52,9 +59,14 @@ def list_command(
     """List executions, newest first."""
     with opened(store) as engine:
         found = engine.find(
-            state=states or None, workflow=workflow, tags=dict(tags), since=since_, limit=limit + 1
+            state=states or None,
+            workflow=workflow,
+            tags=dict(tags),
+            since=since_,
+            limit=limit + 1 if children else None,
         )
-        executions = list(found)
+        wanted = (one for one in found if children or one.parent_id is None)
+        executions = list(islice(wanted, limit + 1))
         hidden = engine.settings.redact
     shown = executions[:limit]
     if as_json:
@@ -69,6 +81,7 @@ def _print_list(executions: Sequence[Execution], hidden: Collection[str]) -> Non
     if not executions:
         click.echo("No executions.", err=True)
         return
+    heads: tuple[str, ...] = ("id", "workflow", "state", "accepted", "tags", "error")
     rows: list[tuple[str | Text, ...]] = [
         (
             execution.id,
@@ -80,7 +93,11 @@ def _print_list(executions: Sequence[Execution], hidden: Collection[str]) -> Non
         )
         for execution in executions
     ]
-    show(table(("id", "workflow", "state", "accepted", "tags", "error"), rows, long=("tags", "error")))
+    if any(execution.parent_id for execution in executions):
+        heads = (*heads, "child of")
+        parents = (execution.parent_id or "" for execution in executions)
+        rows = [(*row, parent) for row, parent in zip(rows, parents, strict=True)]
+    show(table(heads, rows, long=("tags", "error")))
 
 
 @click.command("show")

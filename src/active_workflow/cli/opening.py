@@ -9,8 +9,12 @@ from pathlib import Path
 
 import click
 
+from active_workflow.dsl import Program, registry
 from active_workflow.engine.default import configured_engine
 from active_workflow.engine.engine import Engine
+from active_workflow.errors import UnknownWorkflow
+from active_workflow.store import MemoryStore
+from active_workflow.store.base import ChecksTables
 
 
 def import_modules(names: Sequence[str]) -> None:
@@ -55,13 +59,32 @@ def _hint(name: str) -> str:
     return f" (from {Path.cwd()} or PYTHONPATH)"
 
 
+def needs_workflows(modules: Sequence[str]) -> None:
+    """Refuse to go on where the modules that were imported define no workflow."""
+    if not registry.programs():
+        raise click.ClickException(f"{' and '.join(modules)} define no workflow: name the modules that do.")
+
+
+def program_named(workflow: str, modules: Sequence[str]) -> Program:
+    """Give a workflow by name; where no module was named, say that one is needed."""
+    try:
+        return registry.find(workflow)
+    except UnknownWorkflow as error:
+        if modules:
+            raise
+        raise click.ClickException(
+            f"no workflow {workflow!r} is known here: name the module that defines it, --module app.workflows"
+        ) from error
+
+
 @contextmanager
-def opened(store: str | None, modules: Sequence[str] = ()) -> Iterator[Engine]:
+def opened(store: str | None, modules: Sequence[str] = (), *, makes: bool = False) -> Iterator[Engine]:
     """Give an engine that runs nothing itself, and close it in the end.
 
     Args:
         store: From ``--store``; None takes what the modules have configured, else the settings.
         modules: Imported first.
+        makes: Whether the store may be made or brought up to date; else it has to be there.
     """
     import_modules(modules)
     configured = configured_engine()
@@ -70,4 +93,16 @@ def opened(store: str | None, modules: Sequence[str] = ()) -> Iterator[Engine]:
     else:
         engine = Engine(store, embedded=False)
     with engine:
+        refuse_memory(engine)
+        if not makes and isinstance(engine.store, ChecksTables):
+            engine.store.check()
         yield engine
+
+
+def refuse_memory(engine: Engine) -> None:
+    """Refuse a store that is gone with this process."""
+    if isinstance(engine.store, MemoryStore):
+        raise click.ClickException(
+            "memory:// is a store inside one process: there is nothing in it here, and what this command did "
+            "would be gone with it; name another with --store, such as sqlite:///workflows.db"
+        )

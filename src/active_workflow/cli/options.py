@@ -36,6 +36,20 @@ def with_modules(function: F) -> F:
     )(function)
 
 
+def with_served_queues(function: F) -> F:
+    """Add ``--queues``, as the argument ``queues``: a list of names, or None."""
+    return click.option(
+        "--queues",
+        type=_names,
+        metavar="A,B",
+        help="The queues that your workers serve, all together; else the setting counts.",
+    )(function)
+
+
+def _names(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",")]
+
+
 def json_value(value: str) -> Any:
     """Read a JSON value: written out, ``@file``, or ``-`` for standard input."""
     try:

@@ -4,9 +4,11 @@ from typing import Any
 
 import click
 
-from active_workflow.cli.opening import opened
+from active_workflow.cli.opening import opened, program_named
 from active_workflow.cli.options import ctx_value, json_object, key_value, with_json, with_modules, with_store
 from active_workflow.cli.text import print_json
+from active_workflow.dsl.ctx_json import is_text, read_json
+from active_workflow.dsl.ctx_types import CtxType
 
 
 @click.command("start")
@@ -39,9 +41,12 @@ def start_command(
     """Start an execution and print its id; a worker runs it.
 
     A value is read as JSON where it is JSON (42, true, [1]) and as text otherwise; '"42"' is the text 42.
+    Where there is a ctx type, it says what is text, a Decimal ("9.99") or a time ("2026-11-24T08:00Z").
     """
-    given = {**(ctx or {}), **{name: ctx_value(text) for name, text in values}}
-    with opened(store, modules) as engine:
+    with opened(store, modules, makes=True) as engine:
+        known = program_named(workflow, modules).ctx_type
+        pairs = {name: _value(known, name, text) for name, text in values}
+        given = read_json(known, {**(ctx or {}), **pairs})
         execution = engine.start(workflow, given, idempotency_key=key, tags=dict(tags))
         if as_json:
             print_json(
@@ -54,3 +59,9 @@ def start_command(
             )
         else:
             click.echo(execution.id)
+
+
+def _value(known: CtxType | None, name: str, text: str) -> Any:
+    """Read the value of ``name=text``; for a field that is text, what only looks like JSON is text, too."""
+    value = ctx_value(text)
+    return value if value is None or isinstance(value, str) or not is_text(known, name) else text

@@ -13,7 +13,7 @@ from active_workflow.cli.text import print_json
 @with_json
 def migrate_command(*, store: str | None, as_json: bool) -> None:
     """Prepare the store: make its tables, or bring them up to date."""
-    with opened(store) as engine:
+    with opened(store, makes=True) as engine:
         engine.store.prepare()
     if as_json:
         print_json({"ready": True})

@@ -4,14 +4,14 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
-from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
 import click
 
-from active_workflow.cli.opening import import_modules
+from active_workflow.cli.opening import import_modules, needs_workflows, refuse_memory
 from active_workflow.cli.options import duration, with_store
 from active_workflow.cli.text import printable
 from active_workflow.dsl import registry
@@ -48,9 +48,8 @@ def worker_command(
     stop = _Stop()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import_modules(modules)
+    needs_workflows(modules)
     workflows = sorted({printable(program.name) for program in registry.programs()})
-    if not workflows:
-        raise click.ClickException(f"{' and '.join(modules)} define no workflow: name the modules that do.")
     given = {
         "queues": None if queues is None else queues.split(","),
         "concurrency": concurrency,
@@ -59,6 +58,7 @@ def worker_command(
         "worker_name": name,
     }
     engine = _engine(store, {key: value for key, value in given.items() if value is not None})
+    refuse_memory(engine)
     settle_collector()
     engine.start_worker()
     click.echo(f"Worker started for {', '.join(workflows)}. Ctrl-C stops it.", err=True)
@@ -104,11 +104,17 @@ def _end_at_once() -> None:
 
 
 class _Stop:
-    """Takes SIGTERM and SIGINT: the first asks for an end, the second is one."""
+    """Takes SIGTERM and SIGINT: the first asks for an end, the second is one.
+
+    Python takes a signal between two of its own steps: one that comes just before the main thread falls
+    asleep would be taken with the next. So each signal also writes a byte, which ends the sleep.
+    """
 
     def __init__(self) -> None:
-        self._asked: SimpleQueue[int] = SimpleQueue()  # a handler may interrupt its own waiter: no lock here
         self._number: int | None = None
+        self._told, self._tell = socket.socketpair()
+        self._tell.setblocking(False)
+        signal.set_wakeup_fd(self._tell.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take)
 
@@ -116,8 +122,8 @@ class _Stop:
         if self._number is not None:
             os._exit(128 + number)
         self._number = number
-        self._asked.put(number)
 
     def wait(self) -> None:
         """Return when an end is asked for."""
-        self._asked.get()
+        while self._number is None:
+            self._told.recv(1)

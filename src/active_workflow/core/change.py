@@ -63,14 +63,14 @@ def change_between(
         if step is not old and (not step.active or _told_more(old, step)):
             moved.append(step)
     return Change(
-        after=after.evolve(revision=before.revision + 1),
-        steps=tuple(moved),
-        received=_received(before, after),
-        taken=_taken(before, after),
-        children=_children(before, after, moved) if after.plan.detaches else (),
-        owned=owned,
-        release=release,
-        due_at=due_at,
+        after.evolve(revision=before.revision + 1),
+        tuple(moved),
+        _received(before, after),
+        _taken(before, after),
+        _children(before, after, moved) if after.plan.detaches else (),
+        owned,
+        release,
+        due_at,
     )
 
 

@@ -45,7 +45,10 @@ def _over(x: Execution) -> Iterator[str]:
 
 
 def _held_up(x: Execution, now: int) -> Iterator[str]:
-    if x.paused_at is not None:
+    if x.elsewhere is not None:
+        verb = "is being moved here from" if x.elsewhere.arrives else "was moved to"
+        yield f"It {verb} {x.elsewhere.place}: nothing happens to it here."
+    elif x.paused_at is not None:
         yield f"An operator paused it at {when(x.paused_at, now)}: nothing starts before resume."
     if x.blocked is not None:
         yield f"It is blocked: {x.blocked.reason}."

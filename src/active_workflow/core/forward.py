@@ -71,7 +71,16 @@ def returned(x: Execution, event: Returned, now: int) -> Execution:
     step = x.step(event.step)
     if not (_runs(step, event.attempt) or _lingers(step, event.attempt)):
         return x
+    if _was_failed_by_partner(x, step):  # only its thread was still to end
+        return x.with_step(step.evolve(run=step.run.evolve(lingering=None, abandon_at=None)))
     return landed(x, step, event, now)
+
+
+def _was_failed_by_partner(x: Execution, step: Step) -> bool:
+    """Tell whether a call that ran out of time had been answered by its partner's failure before that."""
+    plan = x.plan.by_name[step.name]
+    between = step.state is StepState.PENDING and step.run.lingering is not None and not step.run.unknown
+    return between and plan.kind is StepKind.EXTERNAL and not plan.verifies
 
 
 def landed(x: Execution, step: Step, event: Returned, now: int) -> Execution:

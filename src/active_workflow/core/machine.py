@@ -16,7 +16,7 @@ from active_workflow.core.recording import pivot_crossed
 from active_workflow.core.snapshot import Execution, Step
 from active_workflow.core.states import Phase, StepState
 from active_workflow.core.timers import fire_due
-from active_workflow.errors import IllegalMove
+from active_workflow.errors import ExecutionMoved, IllegalMove
 
 Handler = Callable[[Execution, Any, int], Execution]
 
@@ -46,12 +46,30 @@ def apply(x: Execution, event: events.Event, now: int) -> Execution:
 
     Raises:
         IllegalMove: The event is impossible now.
-        UnknownStep, UnknownSignal, CompletionConflict, CorrelationMismatch: For callers from outside.
+        UnknownStep, UnknownSignal, CompletionConflict, CorrelationMismatch, ExecutionMoved: For callers from
+            outside.
     """
-    after = HANDLERS[type(event)](x, event, now)
-    if after is x and not isinstance(event, events.Wake):
-        return x
+    if x.elsewhere is not None:
+        return _left_alone_here(x, event)
+    kind = type(event)
+    after = HANDLERS[kind](x, event, now)
+    if kind is events.Started or (after is x and kind is not events.Wake):
+        return after  # a start settles nothing: whatever could be settled was, by the event that allowed it
     return _settled(after, now)
+
+
+def _left_alone_here(x: Execution, event: events.Event) -> Execution:
+    """Refuse what comes from outside; what a worker says comes too late, for its lease was over."""
+    if isinstance(event, _FROM_OUTSIDE) and x.elsewhere is not None:
+        verb = "is still being moved here from" if x.elsewhere.arrives else "was moved to"
+        raise ExecutionMoved(f"execution {x.id} {verb} {x.elsewhere.place}: nothing was recorded here")
+    return x
+
+
+_FROM_OUTSIDE = (
+    *(events.Completed, events.Rejected, events.Extended, events.Signalled, events.CancelRequested),
+    *(events.Paused, events.Resumed, events.RetryRequested, events.Resolved),
+)
 
 
 # --- Events that go one way or the other ------------------------------------------------------------

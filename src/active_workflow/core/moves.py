@@ -132,8 +132,14 @@ MOVES: Mapping[S, Mapping[Move, frozenset[S]]] = {
 }
 
 
-def moved(step: Step, move: Move, to: S, **changes: Any) -> Step:
-    """Give the step after a move; raise IllegalMove where the table doesn't have it."""
+def moved(step: Step, move: Move, to: S, changes: dict[str, Any] | None = None, /, **named: Any) -> Step:
+    """Give the step after a move, with the named fields changed, or those of a dict.
+
+    Raises:
+        IllegalMove: The table doesn't have it.
+    """
     if to not in MOVES[step.state].get(move, ()):
         raise IllegalMove(f"step {step.name!r} is {step.state}: {move!s} can't make it {to}")
-    return step.evolve(state=to, **changes)
+    changed = named if changes is None else changes
+    changed["state"] = to
+    return step.evolve(changed)

@@ -53,8 +53,8 @@ def _repeated(x: Execution, step: Step, event: Completed) -> Execution:
 
 def _conflict(x: Execution, step: Step) -> CompletionConflict:
     return CompletionConflict(
-        f"step {step.name!r} of {x.id} was completed before with another key or payload; "
-        "what was recorded first stays. Send the same key and payload to repeat a completion safely"
+        f"step {step.name!r} of {x.id} was completed before with another key, payload or correlation id; "
+        "what was recorded first stays. Send the same ones to repeat a completion safely"
     )
 
 
@@ -63,10 +63,15 @@ def _kept_early(x: Execution, step: Step, completion: Completion) -> Execution:
     early = step.early
     if early is None:
         return x.with_step(step.evolve(early=completion))
-    same = early.key == completion.key and early.payload == completion.payload
-    if same or completion.error is not None or early.error is not None:
+    if completion.error is not None or early.error is not None:
         return x
-    raise _conflict(x, step)
+    if (early.key, early.payload) != (completion.key, completion.payload):
+        raise _conflict(x, step)
+    if early.correlation_id in (None, completion.correlation_id):
+        return x
+    if completion.correlation_id is not None:  # which one the call returns is not known yet
+        raise _conflict(x, step)
+    return x.with_step(step.evolve(early=completion))  # the same without one fits whatever the call returns
 
 
 def _check_correlation(step: Step, given: str | None) -> None:

@@ -171,14 +171,14 @@ class Plan:
         return any(step.verifies or (step.decides and not step.kind.calls) for step in self.steps)
 
     @cached_property
+    def transactional(self) -> bool:
+        """Whether some step runs in a transaction of its own."""
+        return any(step.transactional for step in self.steps)
+
+    @cached_property
     def detaches(self) -> bool:
         """Whether some step becomes an execution of its own."""
         return any(step.kind is StepKind.DETACHED for step in self.steps)
-
-    @cached_property
-    def successors(self) -> Mapping[str, tuple[StepPlan, ...]]:
-        """The steps that name a step in their ``after``."""
-        return {s.name: tuple(t for t in self.steps if s.name in t.after) for s in self.steps}
 
     @cached_property
     def unordered(self) -> Mapping[str, frozenset[str]]:

@@ -1,6 +1,7 @@
 """What can be done now, and when to look again: questions only, nothing is changed here."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from active_workflow.core.commands import Command, Compensate, Decide, Done, RunStep, Verify, WaitUntil
 from active_workflow.core.plan import StepPlan
@@ -82,11 +83,15 @@ def _forward(x: Execution, now: int) -> Iterator[Command]:
                 yield _between_attempts(x, plan, step)
         elif _preceded(x, plan):
             if plan.kind.calls:
-                yield RunStep(plan.name)
+                yield _run_step(plan.name)
             elif plan.decides:
                 yield Decide(plan.name)
         elif x.plan.in_a_row:
             return  # what comes after it has to wait, too
+
+
+_run_step = lru_cache(maxsize=4_096)(RunStep)
+"""The command to run a step: one value for all executions."""
 
 
 def _between_attempts(x: Execution, plan: StepPlan, step: Step) -> Command:

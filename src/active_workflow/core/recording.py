@@ -33,8 +33,8 @@ def recorded(
     seq = number = x.seq + 1
     if step.seq is not None:
         seq, number = x.seq, step.seq
-    over = moved(step, move, to, seq=number, **changes)
-    steps = {**x.steps, step.name: over}
+    changes["seq"] = number
+    steps = {**x.steps, step.name: moved(step, move, to, changes)}
     if merge:
         return x.evolve(steps=steps, seq=seq, ctx=merged(x.ctx, merge))
     return x.evolve(steps=steps, seq=seq)

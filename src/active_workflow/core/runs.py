@@ -1,6 +1,8 @@
 """What becomes of a ``Run``: the attempts of doing a step, or of undoing it. Both go by the same rules."""
 
-from active_workflow.core.attempts import KEPT_ERRORS, Attempt, Failure, Run
+from typing import Final
+
+from active_workflow.core.attempts import KEPT_ERRORS, NOT_RUN, Attempt, Failure, Run
 from active_workflow.core.plan import StepPlan
 from active_workflow.core.retry import RetryPolicy, policy_for
 
@@ -38,6 +40,8 @@ def no_answer(lost: int) -> Failure:
 
 def started(run: Run, now: int) -> Run:
     """An attempt begins."""
+    if run is NOT_RUN:  # the usual case, and the values below are those it has
+        return run.evolve(attempts=1, running=True, started_at=now, attempt_at=now)
     return run.evolve(
         attempts=run.attempts + 1,
         running=True,
@@ -65,8 +69,13 @@ def taken_back(run: Run) -> Run:
 
 def ended_well(run: Run) -> Run:
     """The attempt returned."""
-    return run.evolve(running=False, suspect=False, unknown=False, interruptions=0, strikes=0,
-                      lingering=None, abandon_at=None, retry_at=None, doubts=0)  # fmt: skip
+    return run.evolve(_ENDED_WELL)
+
+
+_ENDED_WELL: Final = {
+    "running": False, "suspect": False, "unknown": False, "interruptions": 0, "strikes": 0,
+    "lingering": None, "abandon_at": None, "retry_at": None, "doubts": 0,
+}  # fmt: skip
 
 
 def ended_badly(run: Run, error: Failure, now: int) -> Run:

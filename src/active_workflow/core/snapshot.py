@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from active_workflow.core.attempts import NOT_RUN, Completion, Evolvable, Failure, Run
+from active_workflow.core.elsewhere import Elsewhere
 from active_workflow.core.plan import Plan
 from active_workflow.core.states import STALLED, Effect, Phase, State, StepState
 
@@ -180,6 +181,7 @@ class Execution(Evolvable):
         signal_keys: Idempotency keys of the signals that were taken.
         paused_at: Since when an operator holds it.
         blocked: Why only an operator or a deploy can move it on.
+        elsewhere: Where it is, if it moves or has moved to another store.
         overdue: Whether the flow's time has run out; past its pivot that is only told.
         asked_under: The claim (its token) under which a question to user code outside of any attempt was
             first open, or failed last: every claim since then has lost its worker without an answer.
@@ -211,6 +213,7 @@ class Execution(Evolvable):
     signal_keys: tuple[str, ...] = ()
     paused_at: int | None = None
     blocked: Block | None = None
+    elsewhere: Elsewhere | None = None
     overdue: bool = False
     asked_under: int | None = None
     revision: int = 0
@@ -225,7 +228,17 @@ class Execution(Evolvable):
 
     def with_step(self, step: Step, **changes: Any) -> "Execution":
         """Give a copy in which this step stands for its predecessor."""
-        return self.evolve(steps={**self.steps, step.name: step}, **changes)
+        changes["steps"] = {**self.steps, step.name: step}
+        return self.evolve(changes)
+
+    @property
+    def active_steps(self) -> "list[Step]":
+        """The steps that live in its own row: see ``Step.active``, which is not called for speed."""
+        return [
+            step
+            for step in self.steps.values()
+            if step.state in _ACTIVE or step.run.lingering is not None or step.undo.lingering is not None
+        ]
 
     @property
     def deadline(self) -> int | None:
@@ -267,8 +280,9 @@ class Execution(Evolvable):
             return State.BLOCKED
         if self.phase is Phase.UNDOING:
             return State.COMPENSATION_FAILED if self.undo_stuck else State.COMPENSATING
+        running = StepState.RUNNING  # looked up once: this is asked with every commit
         for step in self.steps.values():
-            if step.state is StepState.RUNNING:
+            if step.state is running:
                 return State.RUNNING
         if self.started_at is None:
             return State.PENDING

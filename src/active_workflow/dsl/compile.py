@@ -12,7 +12,7 @@ from active_workflow.dsl.ctx_types import CtxType, ctx_type
 from active_workflow.dsl.current import RESERVED
 from active_workflow.dsl.program import Program, StepCode
 from active_workflow.dsl.step_code import code_of
-from active_workflow.dsl.step_rules import check_step
+from active_workflow.dsl.step_rules import check_step, check_transactional
 from active_workflow.dsl.tasks import options_of
 from active_workflow.dsl.where import Where, listed, nearest
 
@@ -105,6 +105,8 @@ def compile_workflow(cls: type, settings: Mapping[str, Any], ctx: Any, where: Wh
     )
     graph.check(plan, found)
     _check_results(plan, found, known)
+    for place, (_, code) in zip(found, compiled, strict=True):
+        check_transactional(place, code, known)
     return Program(
         plan=sealed(plan),
         workflow=cls,
@@ -180,7 +182,7 @@ def _plan(
         compensate_on=values.get("compensate_on") or "completed",
         verifies=code.verify is not None,
         at_most_once=values.get("at_most_once") or False,
-        transactional=values.get("transactional") or False,
+        transactional=bool(values.get("transactional")),
         pivot=values.get("pivot") or False,
         decides=not place.step.kind.calls and bool(code.when or code.unless or code.until),
         signals=_signals(place),

@@ -120,7 +120,8 @@ class OpenCtx:
 class Ctx(MutableMapping[str, Any]):
     """The state that the steps of an execution share: a mapping whose keys are attributes, too.
 
-    Beside the keys there are, read-only, ``execution_id``, ``step_name``, ``step_key`` and ``attempt``.
+    Beside the keys there are, read-only, ``execution_id``, ``step_name``, ``step_key`` and ``attempt``, and
+    in a transactional step ``connection``.
     """
 
     __slots__ = ("__open",)
@@ -196,6 +197,13 @@ class Ctx(MutableMapping[str, Any]):
     def attempt(self) -> int:
         """Which attempt of the step this is; 1 is the first."""
         return self.__info.attempt
+
+    @property
+    def connection(self) -> Any:
+        """The connection of a transactional step; anywhere else the user's key of that name."""
+        info: StepInfo | None = self.__open.info
+        handed = None if info is None else info.connection
+        return self["connection"] if handed is None else handed
 
     @property
     def __info(self) -> StepInfo:

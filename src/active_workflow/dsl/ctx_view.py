@@ -7,7 +7,7 @@ that the type lacks, or anything after the step has ended. It passes for the use
 import types
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from active_workflow.dsl.context import NO_STEP, Serializer, missing
 from active_workflow.dsl.current import RESERVED, StepInfo
@@ -68,6 +68,10 @@ class CtxInfo:
 
     __slots__ = ()
 
+    if TYPE_CHECKING:
+        connection: Any
+        """The database connection (or session) that a transactional step is handed."""
+
     @property
     def execution_id(self) -> str:
         """The execution's id."""
@@ -126,6 +130,9 @@ def _info(view: Any) -> StepInfo:
 def _more(view: Any, name: str) -> Any:
     """Give a value that the type has no field for."""
     hold = hold_of(view)
+    handed = None if hold is None or hold.info is None else hold.info.connection
+    if name == "connection" and handed is not None:
+        return handed
     if hold is None or name not in hold.more:
         raise missing(name, keys_of(view))
     return hold.serializer.load(hold.more[name])

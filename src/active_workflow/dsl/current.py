@@ -1,7 +1,7 @@
 """What runs now: a contextvar slot that the engine fills around each call of user code."""
 
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from active_workflow.errors import MisuseError
@@ -17,12 +17,14 @@ class StepInfo:
         attempt: 1 for the first attempt.
         heartbeat: The details of the last sign of life of an external step's earlier attempts, or None: from
             there the next attempt can go on.
+        connection: The database connection (or session) that a transactional step is handed; else None.
     """
 
     execution_id: str
     step_name: str
     attempt: int
     heartbeat: Any = None
+    connection: Any = field(default=None, repr=False, compare=False)
 
     @property
     def step_key(self) -> str:

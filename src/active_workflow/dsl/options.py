@@ -29,7 +29,7 @@ class DefaultOptions(TypedDict, total=False):
     undo_retry: RetryOption
     verify: CtxFunction | None
     at_most_once: bool
-    transactional: bool
+    transactional: bool | Literal["session"]
     heartbeat_timeout: Duration | None
     abandon_after: Duration | None
     queue: str
@@ -165,6 +165,12 @@ def _one_of(*choices: str) -> Callable[[object, str], str]:
     return read
 
 
+def _transactional(value: object, name: str) -> object:
+    if not isinstance(value, bool) and value != "session":
+        raise ConfigurationError(f'{name}: {value!r} is neither True nor "session" nor False')
+    return value
+
+
 def _retry(value: object, _name: str) -> object:
     return retry_policies(value)
 
@@ -179,7 +185,7 @@ _READERS: Mapping[str, Callable[[Any, str], object]] = {
     "dedupe": _bool,
     "fire_and_forget": _bool,
     "at_most_once": _bool,
-    "transactional": _bool,
+    "transactional": _transactional,
     "pivot": _bool,
     "compensate_on": _one_of("completed", "attempted"),
     "on_timeout": _one_of("fail", "continue"),

@@ -1,9 +1,11 @@
 """A workflow as the engine knows it: its plan, and the callables that the plan names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
+from active_workflow.core.needs import Code, Needs, everything
 from active_workflow.core.plan import Plan, StepKind, StepPlan
 from active_workflow.dsl.ctx_types import CtxType
 
@@ -24,6 +26,7 @@ class StepCode:
         compensate_is_async: Whether it gives a coroutine.
         verify: What became of an attempt, for ``verdict.settled``; or None.
         verify_is_async: Whether it gives a coroutine.
+        transactional: What a transactional step is handed: ``"connection"`` or ``"session"``; else nothing.
     """
 
     call: Callable[[Any, tuple[Any, ...] | None], Any] | None = None
@@ -36,6 +39,26 @@ class StepCode:
     compensate_is_async: bool = False
     verify: Callable[[Any], Any] | None = None
     verify_is_async: bool = False
+    transactional: str = ""
+
+
+class LackKind(StrEnum):
+    """What today's code has no more, in words."""
+
+    STEP = "step"
+    KIND = "step of that kind"
+    COMPENSATION = "compensation"
+    VERIFY = "verify"
+    CONDITION = "when, unless or until"
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Something that an execution may need and today's code does not have."""
+
+    kind: LackKind
+    step: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -70,31 +93,37 @@ class Program:
         """The version label."""
         return self.plan.version
 
-    def serves(self, plan: Plan) -> list[str]:
-        """Tell why this code can't serve an execution that started with another plan; empty if it can.
+    def lacks(self, plan: Plan, needed: Needs | None = None) -> list[Lack]:
+        """Tell what this code lacks to serve an execution that started with another plan; empty if nothing.
 
         Args:
             plan: The plan that the execution keeps.
+            needed: The code that it may still call; None takes all that the plan names.
         """
         if plan.hash == self.plan.hash:
             return []
-        return [reason for step in plan.steps for reason in self._lacks(step)]
+        wanted = everything(plan) if needed is None else needed
+        return [lack for name, codes in wanted.items() for lack in self._lacks(plan.by_name[name], codes)]
 
-    def _lacks(self, old: StepPlan) -> list[str]:
+    def _lacks(self, old: StepPlan, needed: Collection[Code]) -> list[Lack]:
         new, code = self.plan.by_name.get(old.name), self.steps.get(old.name)
         if new is None or code is None:
-            return [f"{self.name} has no step {old.name!r} any more"]
+            return [Lack(LackKind.STEP, old.name, f"{self.name} has no step {old.name!r} any more")]
         if not _same_kind(old.kind, new.kind):
-            return [f"step {old.name!r} was {old.kind.value} and is {new.kind.value} now"]
-        needed = {
-            "compensation": (old.compensates, code.compensate),
-            "verify": (old.verifies, code.verify),
-            "when, unless or until": (old.decides, code.when or code.unless or code.until),
+            reason = f"step {old.name!r} was {old.kind.value} and is {new.kind.value} now"
+            return [Lack(LackKind.KIND, old.name, reason)]
+        if old.transactional and not code.transactional:  # what became of its attempts would be misjudged
+            reason = f"step {old.name!r} was transactional and is not any more"
+            return [Lack(LackKind.KIND, old.name, reason)]
+        there = {
+            LackKind.COMPENSATION: (Code.UNDO, code.compensate),
+            LackKind.VERIFY: (Code.VERIFY, code.verify),
+            LackKind.CONDITION: (Code.DECIDE, code.when or code.unless or code.until),
         }
         return [
-            f"step {old.name!r} has no {what} any more"
-            for what, (had, has) in needed.items()
-            if had and not has
+            Lack(kind, old.name, f"step {old.name!r} has no {kind.value} any more")
+            for kind, (wanted, has) in there.items()
+            if wanted in needed and not has
         ]
 
 

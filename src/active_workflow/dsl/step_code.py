@@ -50,8 +50,12 @@ def code_of(workflow: type, place: Place, given: Mapping[str, Any]) -> StepCode:
         call_is_async=call is not None and call.is_async,
         compensate_is_async=_is_async(hooks["compensate"]),
         verify_is_async=_is_async(hooks["verify"]),
+        transactional=_HANDED[given.get("transactional") or False],
         **calls,
     )
+
+
+_HANDED = {False: "", True: "connection", "session": "session"}
 
 
 def _is_async(bound: Bound | None) -> bool:

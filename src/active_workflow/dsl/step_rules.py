@@ -6,7 +6,9 @@ from typing import Any
 from active_workflow.core.plan import StepKind
 from active_workflow.dsl import options
 from active_workflow.dsl.collect import Place
+from active_workflow.dsl.ctx_types import CtxType
 from active_workflow.dsl.current import RESERVED
+from active_workflow.dsl.program import StepCode
 
 Given = Mapping[str, Any]
 
@@ -33,7 +35,7 @@ def _called(place: Place, own: Given, given: Given) -> Iterator[str]:
     yield from _detached(given)
     yield from _effects(own, given)
     if given.get("transactional"):
-        yield "transactional steps are not in this version; drop it, and key the effect with ctx.step_key"
+        yield from _transactional(given)
     if own.get("heartbeat_timeout") and not given.get("external"):
         yield "heartbeat_timeout= is for external steps; add external=True, or say timeout="
     if own.get("abandon_after") is not None and not given.get("timeout"):
@@ -53,6 +55,42 @@ def _detached(given: Given) -> Iterator[str]:
         yield "fire_and_forget: nothing waits for the step, so it can't be external; drop one of the two"
     if given.get("pivot"):
         yield "fire_and_forget: nothing waits for the step, so it can't be the pivot; drop one of the two"
+
+
+def _transactional(given: Given) -> Iterator[str]:
+    if given.get("external"):
+        yield "transactional: its commit is its completion, so it can't be external; drop one of the two"
+    if given.get("at_most_once"):
+        yield "transactional: the step is executed exactly once as it is; drop at_most_once="
+    if given.get("verify") is not None:
+        yield "transactional: what the step did is recorded with it: nothing is to be verified; drop verify="
+    if given.get("compensate_on") == "attempted":
+        yield 'transactional: an attempt that failed has written nothing; drop compensate_on="attempted"'
+
+
+def check_transactional(place: Place, code: StepCode, known: CtxType | None) -> None:
+    """Refuse what can't run in the thread that a transaction belongs to, or hides its connection.
+
+    Raises:
+        DefinitionError: The step or its compensation is a coroutine function, or works elsewhere, or the
+            ctx type has a field that is called as the connection is.
+    """
+    if not code.transactional:
+        return
+    if known is not None and "connection" in known.defaults:
+        raise place.where.error(
+            f"transactional: ctx.connection is the step's connection, and the ctx type {known.type.__name__} "
+            "has a field 'connection'; rename the field"
+        )
+    if place.step.undo_options.get("external"):
+        raise place.where.error(
+            "transactional: an undo that starts work elsewhere ends before that work does; drop its external="
+        )
+    for is_async, what in ((code.call_is_async, "the step"), (code.compensate_is_async, "its compensation")):
+        if is_async:
+            raise place.where.error(
+                f"transactional: {what} is async def, and its transaction is used in one thread; write def"
+            )
 
 
 def _effects(own: Given, given: Given) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """Task classes: steps that can be shared between workflows and given what they need."""
 
 import inspect
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, Generic, Unpack
 
 from active_workflow.dsl.callables import TaskMethod, has_call, is_generator
+from active_workflow.dsl.ctx_var import CtxT
 from active_workflow.dsl.options import STEP, StepOptions, check_names
 from active_workflow.dsl.where import here
 
@@ -11,8 +12,8 @@ HOOKS = ("compensate", "verify", "when", "unless", "args")
 """The methods of a task that say what options say elsewhere."""
 
 
-class Task:
-    """The base of task classes.
+class Task(Generic[CtxT]):
+    """The base of task classes; ``Task[CheckoutCtx]`` tells readers which ctx it is for.
 
     A subclass writes ``call(self, ctx)``, and where they are needed ``compensate(self, ctx)`` or
     ``compensate(self, ctx, result)``, ``verify(self, ctx)``, ``when(self, ctx)``, ``unless(self, ctx)``,

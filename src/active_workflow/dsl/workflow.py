@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeGuard, U
 from active_workflow.dsl.client import client
 from active_workflow.dsl.compile import compile_workflow, read_settings
 from active_workflow.dsl.ctx_argument import ctx_of
+from active_workflow.dsl.ctx_var import CtxT
 from active_workflow.dsl.handle import Execution
 from active_workflow.dsl.options import WorkflowOptions
 from active_workflow.dsl.program import Program
@@ -13,15 +14,6 @@ from active_workflow.dsl.registry import find, register
 from active_workflow.dsl.starting import ManyKeywords, StartKeywords, split, start_options
 from active_workflow.dsl.where import here
 from active_workflow.errors import MisuseError, ReadOnlyError
-
-if TYPE_CHECKING:  # with a default, so that a plain `Workflow` has a ctx of any type
-    from typing_extensions import TypeVar
-
-    CtxT = TypeVar("CtxT", default=Any)
-else:
-    from typing import TypeVar
-
-    CtxT = TypeVar("CtxT")
 
 
 class Workflow(Generic[CtxT]):

@@ -45,15 +45,16 @@ class Call:
         called_at: When a slot began it (monotonic-based store time), None while it waits for one.
         ended_at: When its code had ended: the report may wait for a commit before it is taken.
         stopping: Whether its time is over and it was told to stop.
-        stubborn: Whether it goes on though it was told to: a coroutine that swallows its cancellation.
+        deaf: Whether it went on for a good while after that: it is then left alone, as a thread would be.
         over: Whether its code has ended, so that its slot is free.
         decided: Whether the step's condition has said yes, in this attempt or an earlier one.
         code: What is called, once somebody has looked it up; not the scheduler's business.
+        handed: The connection (or session) that its code is handed, while it runs in a transaction.
     """
 
     __slots__ = (
-        *("attempt", "called_at", "code", "decided", "ended_at", "execution", "id", "key", "kind"),
-        *("over", "step", "stopping", "stubborn", "tenure", "token"),
+        *("attempt", "called_at", "code", "deaf", "decided", "ended_at", "execution", "handed", "id", "key"),
+        *("kind", "over", "step", "stopping", "tenure", "token"),
     )
 
     def __init__(
@@ -71,9 +72,10 @@ class Call:
         self.called_at: int | None = None
         self.ended_at: int | None = None
         self.stopping = False
-        self.stubborn = False
+        self.deaf = False
         self.over = False
         self.code: Any = None
+        self.handed: Any = None
         self.decided = kind is CallKind.RUN and bool(execution.step(step).decided)
 
     def begin(self, now: int) -> bool:
@@ -109,11 +111,13 @@ class Report(NamedTuple):
         event: What the law is told.
         over: Whether the call's code has ended; False of one whose time ran out in a thread that still
             runs: another report follows when that ends.
+        recorded: The snapshots before and after, where the event was recorded by a transaction of the call's.
     """
 
     call: Call
     event: Event
     over: bool = True
+    recorded: tuple[Execution, Execution] | None = None
 
 
 def overtime(call: Call, roll: float, *, stopped: bool) -> Event:

@@ -11,10 +11,11 @@ from typing import Any, Unpack
 
 from active_workflow.core.states import STALLED, State
 from active_workflow.dsl.client import set_client
+from active_workflow.dsl.current import running
 from active_workflow.engine.engine import Engine
 from active_workflow.engine.notices import notifier
 from active_workflow.engine.options import EngineOptions
-from active_workflow.errors import StoreError
+from active_workflow.errors import MisuseError, StoreError
 from active_workflow.store import MemoryStore
 
 _log = logging.getLogger("active_workflow")
@@ -46,6 +47,8 @@ def configure(store: Any = None, **options: Unpack[EngineOptions]) -> Engine:
 
 def use(engine: Engine) -> Engine:
     """Make an engine the one of this process, and close the one it replaces."""
+    if running() is not None and _engines:
+        raise MisuseError("configure() in a step would close the engine that runs it: call it before start")
     with _lock:
         replaced = [old for old in _engines if old is not engine]
         _engines[:] = [engine]
@@ -109,7 +112,15 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _at_exit() -> None:
-    """Let running steps end in order, and say what is left for another process."""
+    """Let running steps end in order; a second Ctrl-C meanwhile ends at once, and without a traceback."""
+    try:
+        _end_in_order()
+    except KeyboardInterrupt:
+        _say("stopped at once: what still ran is left for another worker")
+
+
+def _end_in_order() -> None:
+    """Drain, and say what is left for another process."""
     with _lock:
         found = list(_engines)
         _engines.clear()
@@ -130,7 +141,9 @@ def _tell_what_waits(one: Engine) -> None:
     if waiting:
         more = "+" if waiting == MOST_COUNTED else ""
         count = f"{waiting}{more} execution{'' if waiting == 1 else 's'}"
-        print(  # noqa: T201 - the process is ending: this is for whoever watches it
-            f"active_workflow: {count} unfinished in the store; run with: active-workflow worker <module>",
-            file=sys.stderr,
-        )
+        _say(f"{count} unfinished in the store; run with: active-workflow worker <module>")
+
+
+def _say(text: str) -> None:
+    """Tell whoever watches the process end."""
+    print(f"active_workflow: {text}", file=sys.stderr)  # noqa: T201

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from active_workflow.core.change import Change
 from active_workflow.engine.call import Call
+from active_workflow.engine.committer import Outcome
 from active_workflow.engine.scheduler import Scheduler, Transition
 from active_workflow.store.base import Store
 
@@ -46,11 +48,24 @@ class Driver:
         Raises:
             StoreUnavailable: The store did not answer. Nothing is lost: the next turn goes on.
         """
+        changes = self.prepare()
+        if changes:
+            self.commit_now(changes)
+        return self.scheduler.calls()
+
+    def prepare(self) -> list[Change]:
+        """Do all of a turn but its commit, and give what that has to write."""
+        self.tell_transacted()
         self.read_stale()
         self.renew()
         self.claim()
-        self.commit()
-        return self.scheduler.calls()
+        return self.scheduler.changes(self.now())
+
+    def tell_transacted(self) -> None:
+        """Tell of what steps have recorded in transactions of their own."""
+        recorded, self.scheduler.transacted = self.scheduler.transacted, []
+        if recorded:
+            self._on_recorded(recorded)
 
     def read_stale(self) -> None:
         """Read again what others have changed."""
@@ -81,14 +96,23 @@ class Driver:
     def commit(self) -> None:
         """Commit what is known and what is started next, in one transaction."""
         changes = self.scheduler.changes(self.now())
-        if not changes:
-            return
+        if changes:
+            self.commit_now(changes)
+
+    def commit_now(self, changes: Sequence[Change]) -> None:
+        """Commit changes in this thread."""
         try:
-            answers = self.store.commit(changes)
-        except BaseException:  # whatever it is: what became of them is not known
+            outcome: Outcome = self.store.commit(changes)
+        except BaseException as error:  # noqa: BLE001 - raised again once the scheduler knows
+            outcome = error
+        self.settle(changes, outcome)
+
+    def settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        """Take what became of changes; raise the error that left that unknown."""
+        if isinstance(outcome, BaseException):
             self.scheduler.commit_unknown(changes)
-            raise
-        transitions = self.scheduler.committed(changes, answers, self.now())
+            raise outcome
+        transitions = self.scheduler.committed(changes, outcome, self.now())
         if transitions:
             self._on_recorded(transitions)
 

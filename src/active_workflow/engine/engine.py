@@ -25,6 +25,7 @@ from active_workflow.engine.settings import (
     settings_from,
 )
 from active_workflow.engine.starting import Accepted, Owner, Starter
+from active_workflow.engine.transactional import inside
 from active_workflow.engine.twins import AsyncTwins
 from active_workflow.engine.worker import Worker
 from active_workflow.errors import ConfigurationError
@@ -97,7 +98,7 @@ class Engine(AsyncTwins):
         self, program: Program, ctxs: Sequence[object], options: StartOptions
     ) -> list[Execution]:
         """Start executions in one transaction and answer in order."""
-        if options.connection is not None:
+        if options.connection is not None or inside(self.store):
             return [self._handle(x) for x in self._joining.start(program, ctxs, options)]
         now = self._host.now()
         worker = self._host.ensure_worker()

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from active_workflow.core.attempts import NOT_RUN, Failure
 from active_workflow.core.change import Change, change_between
 from active_workflow.core.events import (
+    CodeFound,
+    CodeMissing,
     DecideFailed,
     Event,
     Failed,
@@ -13,6 +15,7 @@ from active_workflow.core.events import (
     Verified,
     VerifyFailed,
     Wake,
+    WorkerLost,
 )
 from active_workflow.core.machine import apply
 from active_workflow.core.ready import due_at, next_due_after
@@ -36,13 +39,15 @@ class Held:
             are made anew.
         later: Facts that wait until those before them are recorded, so that one which the database
             refuses stands alone.
+        sent: How many of the facts are in a commit under way; None: no commit is. Facts told meanwhile
+            come after them, decisions aren't made.
         calls: What runs for it in this process, by what it is.
         asks: What is to be asked as soon as what is known is recorded, and needs no record itself.
         read_at: When it was last read from the store.
         tenure: How long the lease can be relied on.
     """
 
-    __slots__ = ("asks", "calls", "facts", "id", "known", "later", "read_at", "recorded", "tenure")
+    __slots__ = ("asks", "calls", "facts", "id", "known", "later", "read_at", "recorded", "sent", "tenure")
 
     def __init__(self, execution: Execution, good_until: int, now: int) -> None:
         """Take hold of an execution as it was read."""
@@ -51,6 +56,7 @@ class Held:
         self.known = execution
         self.facts: list[Event] = []
         self.later: list[Event] = []
+        self.sent: int | None = None
         self.calls: dict[CallKey, Call] = {}
         self.asks: list[CallKey] = []
         self.read_at = now
@@ -116,8 +122,14 @@ class Held:
             self.tell(event, now)
 
     def recorded_as(self, execution: Execution, now: int) -> None:
-        """What is known is recorded now; go on with the next of the facts that stood back."""
-        self.recorded = self.known = execution
+        """What was sent is recorded now; go on with the next of the facts that stood back."""
+        told_meanwhile = [] if self.sent is None else self.facts[self.sent :]
+        self.sent = None
+        self.recorded = execution
+        if told_meanwhile:
+            self.facts = told_meanwhile
+            return
+        self.known = execution
         self.facts.clear()
         while self.later and not self.dirty:
             later, self.later = self.later, []
@@ -145,6 +157,7 @@ class Held:
 
     def change(self, *, park: bool) -> Change:
         """Give the change that records what is known; with ``park`` it gives up the lease as well."""
+        self.sent = len(self.facts)
         due = due_at(self.known) if park else None
         return change_between(self.recorded, self.known, owned=True, release=park, due_at=due)
 
@@ -156,14 +169,27 @@ class Held:
         return next_due_after(x, now)
 
     def uncalled(self) -> list[CallKey]:
-        """Give each attempt that is recorded as started under this lease and was not called yet."""
+        """Give each attempt that is recorded as started under this lease, and neither called nor over yet.
+
+        While facts stand back there are none: one of them may be that it is over.
+        """
+        if self.later:
+            return []
         found: list[CallKey] = []
         for step in self.recorded.steps.values():
             if step.state is StepState.RUNNING:
                 found.append((CallKind.RUN, step.name, step.run.attempts))
             elif step.undo.running:
                 found.append((CallKind.UNDO, step.name, step.undo.attempts))
-        return [key for key in found if key not in self.calls] if found else found
+        if not found:
+            return found
+        return [key for key in found if key not in self.calls and (not self.dirty or self._still_runs(key))]
+
+    def _still_runs(self, key: CallKey) -> bool:
+        kind, name, attempt = key
+        step = self.known.step(name)
+        run = step.undo if kind is CallKind.UNDO else step.run
+        return run.running and run.attempts == attempt
 
     def take_back(self, now: int) -> None:
         """Take back every attempt that is recorded as started and was not called."""
@@ -182,6 +208,25 @@ class Held:
             (step.run.running and step.run.suspect) or (step.undo.running and step.undo.suspect)
             for step in self.known.steps.values()
         )
+
+    @property
+    def runs_transaction(self) -> bool:
+        """Whether a transactional step's attempt is recorded as started, or about to be."""
+        plans = self.known.plan.by_name
+        return any(
+            (step.run.running or step.undo.running) and plans[step.name].transactional
+            for step in self.known.steps.values()
+        )
+
+    def at_claim(self, missing: str | None) -> list[Event]:
+        """Give what a claim tells of it.
+
+        Args:
+            missing: Why the code here can't run it; None: it can.
+        """
+        lost = self.attempts()
+        found = CodeFound() if missing is None else CodeMissing(missing)
+        return [WorkerLost(lost), found] if lost or self.recorded.plan.asks else [found]
 
     def attempts(self) -> frozenset[tuple[str, bool, int]]:
         """Give the attempts that are recorded as running, or whose threads may still run somewhere."""

@@ -87,6 +87,20 @@ class Holdings:
         else:
             self.look_soon(held)
 
+    def recorded(self, held: Held, execution: Execution, now: int) -> None:
+        """Go on from what a step has recorded in its own transaction, unless it is read anew anyway.
+
+        A commit under way was decided on without that: whatever becomes of it, the store knows better.
+        """
+        if held.sent is not None:
+            self.stale[held.id] = None
+        elif held.id in self.stale or execution.revision <= held.recorded.revision:
+            self.look_soon(held)
+        elif execution.phase is Phase.OVER:
+            self.drop(held.id)
+        else:
+            self.reread(held, execution, now)
+
     def reject(self, held: Held, reason: str, now: int) -> None:
         """The database refuses the data of a change."""
         try:

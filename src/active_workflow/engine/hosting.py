@@ -9,6 +9,7 @@ from logging import Logger
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.dispatch.base import Dispatcher
+from active_workflow.dsl.current import running
 from active_workflow.dsl.durations import Duration, parse_duration
 from active_workflow.engine.clock import StoreClock
 from active_workflow.engine.notices import notifier, publish
@@ -19,6 +20,7 @@ from active_workflow.engine.settings import Settings
 from active_workflow.engine.uncommitted import Uncommitted
 from active_workflow.engine.waiter import Waiter
 from active_workflow.engine.worker import Worker
+from active_workflow.errors import MisuseError
 from active_workflow.store.base import Store
 from active_workflow.store.serializer import Serializer
 
@@ -60,8 +62,11 @@ class Host:
         self._lock = threading.RLock()
         self._clock: StoreClock | None = None
         self._worker: Worker | None = None
+        self._worker_is_embedded = False
+        self._closing = False
         self._stop_listening: Callable[[], None] | None = None
         self._listening = False
+        self._said: set[tuple[str, str]] = set()
         self.waiter = Waiter(self.store.states)
         self.uncommitted = Uncommitted()
         self.deliverer = Deliverer(
@@ -92,18 +97,28 @@ class Host:
 
     def ensure_worker(self) -> Worker | None:
         """Give the embedded worker, starting it at first use; None where this engine runs nothing itself."""
+        if self._closing:
+            return None
         if not self.settings.embedded:
             self.listen()
             return None
         return self._worker or self.start_worker()
 
+    def holds(self, id: str) -> bool:
+        """Tell whether the worker of this process has an execution in its hands."""
+        worker = self._worker
+        return worker is not None and worker.holds(id)
+
     def start_worker(
         self, *, own_workflows_only: bool = True, loop: asyncio.AbstractEventLoop | None = None
     ) -> Worker:
-        """Start the worker of this process, unless it runs already."""
+        """Start the worker of this process, unless it runs already and serves as much."""
+        if self._worker_is_embedded and not own_workflows_only:
+            self.drain()
         with self._lock:
             if self._worker is None:
                 self._worker = make_worker(self.parts(own_workflows_only=own_workflows_only), loop)
+                self._worker_is_embedded = own_workflows_only
                 self._worker.start()
                 self.listen()
             return self._worker
@@ -119,21 +134,31 @@ class Host:
         return make_inline_runner(self.parts()).run_until_idle()
 
     def drain(self, grace: Duration | None = None) -> bool:
-        """Stop the worker, giving running steps so much time; True when nothing was cut off."""
+        """Stop the worker, giving running steps so much time; True when nothing was cut off.
+
+        Raises:
+            MisuseError: A step of it asks for that: it would wait for itself.
+        """
+        if running() is not None and self._worker is not None:
+            raise MisuseError("a step can't close, drain or replace the engine that runs it")
         with self._lock:
             worker, self._worker = self._worker, None
         micros = self.settings.grace if grace is None else parse_duration(grace, "grace")
         return worker is None or worker.drain(micros / 1_000_000)
 
     def close(self) -> None:
-        """Drain, stop listening, close the store."""
-        self.drain()
-        with self._lock:
-            stop, self._stop_listening, self._listening = self._stop_listening, None, False
-        if stop is not None:
-            stop()
-        self.waiter.close()
-        self.store.close()
+        """Drain, stop listening, close the store; what is started meanwhile is left to other processes."""
+        self._closing = True
+        try:
+            self.drain()
+            with self._lock:
+                stop, self._stop_listening, self._listening = self._stop_listening, None, False
+            if stop is not None:
+                stop()
+            self.waiter.close()
+            self.store.close()
+        finally:
+            self._closing = False
 
     # --- Hints --------------------------------------------------------------------------------------
 
@@ -157,13 +182,23 @@ class Host:
         publish(transitions, self.now(), self.serializer)
         self.waiter.settle(after for _, after in transitions)
         for before, after in transitions:
-            if _needs_somebody(after) and not _needs_somebody(before):
+            if _needs_somebody(after) and not _needs_somebody(before) and self._is_news(after):
                 self.logger.warning(
                     "%s %s is %s: somebody has to see to it; ask `active-workflow explain` how",
                     after.plan.workflow,
                     after.id,
                     after.state,
                 )
+
+    def _is_news(self, execution: Execution) -> bool:
+        """Whether it has to be said: a deploy that lacks code may block thousands for one reason."""
+        block = execution.blocked
+        if block is None or not block.kind.passes_with_deploy:
+            return True
+        reason = (execution.plan.hash, block.reason)
+        known = reason in self._said
+        self._said.add(reason)
+        return not known
 
     def recorded_outside(self, transitions: Sequence[Transition]) -> None:
         """A caller in this process has recorded something: the worker does not know of it yet."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.dsl.client import StartOptions
@@ -10,6 +10,7 @@ from active_workflow.dsl.program import Program
 from active_workflow.engine.hosting import Host
 from active_workflow.engine.notices import notifier, publish
 from active_workflow.engine.starting import Accepted, Starter, accepted
+from active_workflow.engine.transactional import inside
 from active_workflow.errors import ConfigurationError, StoreError, StoreUnavailable
 from active_workflow.store.base import Inserted, NewExecution
 from active_workflow.store.transactions import JoinsTransactions, Transaction
@@ -31,12 +32,14 @@ class Joining:
 
     def start(self, program: Program, ctxs: Sequence[object], options: StartOptions) -> list[Execution]:
         """Insert executions in the caller's transaction, and answer in order."""
-        transaction = self._transaction(options.connection)
+        step = inside(self._host.store, options.connection)
+        transaction = self._transaction(options.connection if step is None else step.connection)
         new = self._prepared(transaction, program, ctxs, options)
         answers = transaction.insert(new, skip_conflicts=options.skips)
         started = accepted(new, answers, options)
         holders = transaction.load(ids) if (ids := _holders(answers)) else ()
-        return self._answered(transaction, started, holders)
+        after_commit = transaction.after_commit if step is None else step.after_commit.append
+        return self._answered(after_commit, started, holders)
 
     async def start_async(
         self, program: Program, ctxs: Sequence[object], options: StartOptions
@@ -47,14 +50,14 @@ class Joining:
         answers = await transaction.insert_async(new, skip_conflicts=options.skips)
         started = accepted(new, answers, options)
         holders = await transaction.load_async(ids) if (ids := _holders(answers)) else ()
-        return self._answered(transaction, started, holders)
+        return self._answered(transaction.after_commit, started, holders)
 
     def _transaction(self, connection: object) -> Transaction:
         store = self._host.store
         if not isinstance(store, JoinsTransactions):
             raise ConfigurationError(
                 f"connection=: {type(store).__name__} is in no database whose transactions a start could "
-                "join; use sqlite:///… or postgresql://…, or start without it"
+                "join; use sqlite:///…, postgresql://… or mysql://…, or start without it"
             )
         return store.join(connection)
 
@@ -75,12 +78,15 @@ class Joining:
         return new
 
     def _answered(
-        self, transaction: Transaction, started: Sequence[Accepted], holders: Sequence[Execution]
+        self,
+        after_commit: Callable[[Callable[[], None]], object],
+        started: Sequence[Accepted],
+        holders: Sequence[Execution],
     ) -> list[Execution]:
         new = [one.new for one in started if one.new is not None]
         if new:
             self._host.uncommitted.remember(x.id for x in new)
-            transaction.after_commit(lambda: self._committed(new))
+            after_commit(lambda: self._committed(new))
         found = {x.id: x for x in holders}
         return [one.new or found[one.id] for one in started]
 

@@ -53,14 +53,14 @@ class Claims:
         self.due_at = min(self.due_at, at)
 
     def unserved(self, execution: Execution) -> str | None:
-        """Say why an execution can't be run here; others with its plan are not claimed from now on."""
+        """Say why an execution can't be run here; nothing blocked with its plan is claimed from now on."""
         reason = self._serves(execution)
         if reason is not None:
             self._unserved[execution.plan.hash] = execution
         return reason
 
     def not_plans(self) -> frozenset[str]:
-        """Give the plans not to claim; one whose code has come meanwhile is none of them any more."""
+        """Give the plans of which to claim nothing blocked; code that has come meanwhile lifts that."""
         if self._unserved:
             self._unserved = {
                 plan: sample for plan, sample in self._unserved.items() if self._serves(sample) is not None

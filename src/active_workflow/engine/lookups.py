@@ -85,8 +85,9 @@ class Lookups(ABC):
             after: Only those listed after this one.
 
         Raises:
-            ConfigurationError: A state or instant is none.
+            ConfigurationError: A state, instant or limit is none.
         """
+        _check_limit(limit)
         query = Query(
             states=_states(state),
             workflow=workflow if workflow is None or isinstance(workflow, str) else program_of(workflow).name,
@@ -136,7 +137,7 @@ class Lookups(ABC):
         self._host.ensure_worker()
         future = self._host.waiter.wait_for(execution_id)  # before looking, so that nothing is missed between
         try:
-            if self._rests(execution_id):
+            if not self._host.holds(execution_id) and self._rests(execution_id):
                 return self.load(execution_id)
             found = future.result(None if timeout is None else timeout / 1_000_000)
         except FutureTimeout:
@@ -154,7 +155,7 @@ class Lookups(ABC):
         await asyncio.to_thread(self._host.ensure_worker)
         future = self._host.waiter.wait_for(execution_id)
         try:
-            if await asyncio.to_thread(self._rests, execution_id):
+            if not self._host.holds(execution_id) and await asyncio.to_thread(self._rests, execution_id):
                 return await asyncio.to_thread(self.load, execution_id)
             async with asyncio.timeout(None if timeout is None else timeout / 1_000_000):
                 found = await asyncio.wrap_future(future)
@@ -191,3 +192,9 @@ def _states(given: State | str | Collection[State | str] | None) -> tuple[State,
     except ValueError:
         known = ", ".join(State)
         raise ConfigurationError(f"state={given!r}: the states are {known}") from None
+
+
+def _check_limit(given: object) -> None:
+    whole = given is None or (isinstance(given, int) and not isinstance(given, bool) and given >= 0)
+    if not whole:
+        raise ConfigurationError(f"limit={given!r} is no number of executions; leave it out for all of them")

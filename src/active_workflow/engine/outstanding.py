@@ -6,7 +6,7 @@ from active_workflow.engine.call import Call, Report
 from active_workflow.engine.held import CallKey, Held
 from active_workflow.engine.pace import Pace
 
-PATIENCE = 1_000_000
+STOPS_WITHIN = 1_000_000
 """Microseconds that a call has to end in once it was told to stop."""
 
 
@@ -36,6 +36,8 @@ class Outstanding:
     def ended(self, report: Report, now: int) -> bool:
         """Take a report; tell whether the call's code has ended, so that its slot is free."""
         call, event = report.call, report.event
+        if not report.over:  # nobody can stop it: it ends when it ends
+            self._limits.set(call, None)
         if call.over or not report.over or (isinstance(event, RanOut) and not event.stopped):
             return False
         call.over = True
@@ -48,7 +50,7 @@ class Outstanding:
     def expired(self, now: int) -> list[Call]:
         """Give the calls whose time is over, counted from when they were really called.
 
-        One that has not ended some time after it was given comes once more, as stubborn.
+        One that was told to stop and goes on is given again, as ``deaf``.
         """
         expired = []
         for call in self._limits.ring(now):
@@ -57,10 +59,9 @@ class Outstanding:
             elif call.called_at + (call.timeout or 0) > now:
                 self._limits.set(call, call.called_at + (call.timeout or 0))
             else:
-                call.stubborn = call.stopping
-                if not call.stopping:
-                    self._limits.set(call, now + PATIENCE)
+                call.deaf = call.stopping
                 call.stopping = True
+                self._limits.set(call, None if call.deaf else now + STOPS_WITHIN)
                 expired.append(call)
         return expired
 

@@ -31,6 +31,9 @@ class Pace:
     def measure(self, duration: int) -> None:
         """Take a finished call's duration (microseconds) into the mean."""
         self._mean += _WEIGHT * (duration - self._mean)
+
+    def adapt(self) -> None:
+        """Let the limit follow what was measured until now."""
         ahead = int(self.slots * AHEAD / max(self._mean, 1.0))
         self.limit = self.slots + min(ahead if ahead > self.slots else 0, MOST_AHEAD)
 

@@ -44,6 +44,11 @@ class Threads:
             thread.start()
             self._threads.append(thread)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether jobs wait for a thread."""
+        return not self._jobs.empty()
+
     def take_back(self) -> list[Job]:
         """Give the jobs that no thread has begun; they will not be done."""
         jobs: list[Job] = []
@@ -146,7 +151,8 @@ class Pool:
         is_async: Whether a call's code is a coroutine function.
         call: Makes a call in a thread and gives the report.
         call_async: The same on the loop.
-        report: Takes each report, from whichever thread.
+        report: Takes each report of a thread, and may have it make another call at once.
+        report_async: Takes each report of the loop.
         loop: The caller's loop for async code; None makes one of its own when it is first needed.
     """
 
@@ -158,7 +164,8 @@ class Pool:
         is_async: Callable[[Call], bool],
         call: Callable[[Call], Report],
         call_async: Callable[[Call], Coroutine[Any, Any, Report]],
-        report: Callable[[Report], None],
+        report: Callable[[Report], Call | None],
+        report_async: Callable[[Report], None],
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._threads = Threads(size, name)
@@ -167,6 +174,7 @@ class Pool:
         self._call = call
         self._call_async = call_async
         self._report = report
+        self._report_async = report_async
         self._given_loop = loop
         self._loop: Loop | None = None
         self._lock = threading.Lock()
@@ -179,16 +187,32 @@ class Pool:
                 self._loop = Loop(f"{self._name}-loop", self._given_loop)
             return self._loop
 
-    def submit(self, calls: Sequence[Call]) -> None:
-        """Make calls as soon as slots are free."""
-        coroutines = []
+    @property
+    def is_behind(self) -> bool:
+        """Whether calls wait for a slot."""
+        return self._threads.is_behind
+
+    def submit(self, calls: Sequence[Call], *, here: bool = False) -> Call | None:
+        """Make calls as soon as slots are free.
+
+        Args:
+            calls: What is to be called.
+            here: Whether this thread is a free slot.
+
+        Returns:
+            The call that this thread is to make itself.
+        """
+        coroutines, own = [], None
         for call in calls:
             if self._is_async(call):
                 coroutines.append((call, lambda call=call: self._on_loop(call)))
+            elif here and own is None:
+                own = call
             else:
                 self._threads.submit(_ThreadJob(self, call))
         if coroutines:
             self.loop.submit(coroutines)
+        return own
 
     def stop(self, call: Call) -> bool:
         """Stop a call whose time is over; False where that can't be done (a thread)."""
@@ -208,13 +232,15 @@ class Pool:
             self._loop.close()
 
     def in_thread(self, call: Call) -> None:
-        """Make a call here."""
+        """Make a call here, and those that follow from its report."""
+        following: Call | None = call
         with suppress(ProcessEndsError):
-            self._report(self._call(call))
+            while following is not None:
+                following = self._report(self._call(following))
 
     async def _on_loop(self, call: Call) -> None:
         with suppress(ProcessEndsError):
-            self._report(await self._call_async(call))
+            self._report_async(await self._call_async(call))
 
 
 class _ThreadJob:

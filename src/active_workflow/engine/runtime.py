@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from active_workflow.core.needs import needs
 from active_workflow.core.plan import Plan
 from active_workflow.core.snapshot import Execution
 from active_workflow.dsl import registry
 from active_workflow.dsl.program import Program
-from active_workflow.engine.call import Report
+from active_workflow.engine.call import Call, Report
 from active_workflow.engine.calls import Caller
 from active_workflow.engine.clock import StoreClock
 from active_workflow.engine.driver import Driver
@@ -19,6 +20,7 @@ from active_workflow.engine.inline import InlineRunner
 from active_workflow.engine.pool import Pool
 from active_workflow.engine.scheduler import Scheduler, Transition, WorkerSettings
 from active_workflow.engine.settings import Settings
+from active_workflow.engine.transactional import Transactional
 from active_workflow.engine.worker import Worker
 from active_workflow.store.base import Store
 from active_workflow.store.serializer import Serializer
@@ -45,6 +47,7 @@ class Parts:
             concurrency=self.settings.concurrency,
             queues=None if queues is None else frozenset(queues),
             workflows=_defined if self.own_workflows_only else None,
+            one_transaction=getattr(self.store, "one_at_a_time", False),
         )
         return Scheduler(settings, why_not_served, random.random)
 
@@ -54,7 +57,9 @@ class Parts:
 
     def caller(self, wait_for: Callable[[Awaitable[Any]], Any]) -> Caller:
         """Make what calls user code."""
-        return Caller(program_of, self.serializer, self.clock.now, random.random, wait_for)
+        now, roll = self.clock.now, random.random
+        transactional = Transactional(self.store, now, roll, self.settings.lease)
+        return Caller(program_of, self.serializer, now, roll, wait_for, transactional=transactional)
 
 
 def make_worker(parts: Parts, loop: asyncio.AbstractEventLoop | None = None) -> Worker:
@@ -66,7 +71,7 @@ def make_worker(parts: Parts, loop: asyncio.AbstractEventLoop | None = None) -> 
 
     caller = parts.caller(wait_for)
 
-    def make_pool(report: Callable[[Report], None]) -> Pool:
+    def make_pool(report: Callable[[Report], Call | None], report_async: Callable[[Report], None]) -> Pool:
         return Pool(
             parts.settings.concurrency,
             "active-workflow",
@@ -74,6 +79,7 @@ def make_worker(parts: Parts, loop: asyncio.AbstractEventLoop | None = None) -> 
             call=caller.call,
             call_async=caller.call_async,
             report=report,
+            report_async=report_async,
             loop=loop,
         )
 
@@ -97,7 +103,9 @@ def why_not_served(execution: Execution) -> str | None:
     program = registry.lookup(plan.workflow, plan.version)
     if program is None:
         return f"no workflow {plan.workflow!r} is defined in this process: import its module"
-    return "; ".join(program.serves(plan)) or None
+    if plan.hash == program.plan.hash:
+        return None
+    return "; ".join(lack.reason for lack in program.lacks(plan, needs(execution))) or None
 
 
 def _defined() -> frozenset[str]:

@@ -8,7 +8,7 @@ whole cluster. It is not safe for several threads at once; its driver sees to th
 from collections.abc import Callable, Iterable, Sequence
 
 from active_workflow.core.change import Change
-from active_workflow.core.events import CodeFound, CodeMissing, WorkerLost
+from active_workflow.core.events import CodeMissing
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import Phase
 from active_workflow.engine.call import Call, Report, not_called
@@ -35,6 +35,7 @@ class Scheduler:
         faults: Errors that should not happen, for the driver to log: (execution id, error).
         pace: How many calls run, and how many may.
         roll: Gives a number in [0, 1) that spreads delays.
+        transacted: What steps have recorded in transactions of their own, for the driver to tell of.
     """
 
     def __init__(self, settings: WorkerSettings, serves: Serves, roll: Callable[[], float]) -> None:
@@ -49,10 +50,11 @@ class Scheduler:
         self.pace = Pace(settings.concurrency)
         self.draining = False
         self.roll = roll
+        self.transacted: list[Transition] = []
         self._holdings = Holdings()
         self.held = self._holdings.by_id
         self.faults = self._holdings.faults
-        self._starts = Starts(self.pace, self.held, settings.queues)
+        self._starts = Starts(self.pace, self.held, settings)
         self._claims = Claims(self.pace, settings.poll_interval, serves)
         self._renewals = Renewals(settings.lease)
         self._outstanding = Outstanding(self.pace)
@@ -68,22 +70,24 @@ class Scheduler:
         """Take over what a claim got; attempts that others left running are lost."""
         for execution in answer.executions:
             held = self._holdings.take(execution, good_until, now)
-            lost = held.attempts()
-            if lost or execution.plan.asks:
-                self._holdings.tell(held, WorkerLost(lost), now)
-            reason = self._claims.unserved(execution)
-            self._holdings.tell(held, CodeFound() if reason is None else CodeMissing(reason), now)
+            for event in held.at_claim(self._claims.unserved(execution)):
+                self._holdings.tell(held, event, now)
         self._renewals.began(now)
         self._claims.answered(answer, limit, now)
 
     def report(self, report: Report, now: int) -> None:
         """A call came to something; its slot is free unless its thread still runs."""
         over, call = self._outstanding.ended(report, now), report.call
+        if report.recorded is not None:
+            self.transacted.append(report.recorded)
         held = self.held.get(call.id)
         if held is None or held.recorded.token != call.token:
             return
         if over:
             held.calls.pop(call.key, None)
+        if report.recorded is not None:
+            self._holdings.recorded(held, report.recorded[1], now)
+            return
         self._holdings.tell(held, report.event, now)
         if isinstance(report.event, CodeMissing) and call.id in self.held:  # gone since the claim: not called
             self._holdings.tell(held, not_called(call).event, now)
@@ -124,13 +128,15 @@ class Scheduler:
         transitions = []
         for change, answer in zip(changes, answers, strict=True):
             held = self.held.get(change.id)
-            if held is None:
+            if held is None or held.sent is None:  # let go while it was under way, perhaps claimed anew
                 continue
             if answer.verdict is Verdict.APPLIED:
                 if held.dirty:
                     transitions.append((held.recorded, change.after))
                 self._recorded(held, change, now)
-            elif answer.verdict is Verdict.REJECTED:
+                continue
+            held.sent = None
+            if answer.verdict is Verdict.REJECTED:
                 self._holdings.reject(held, answer.detail, now)
             elif answer.token == held.recorded.token:
                 self._holdings.stale[change.id] = None
@@ -146,13 +152,15 @@ class Scheduler:
         self.pace.planned = 0
         for change in changes:
             self.touched(change.id)
+            if (held := self.held.get(change.id)) is not None:
+                held.sent = None
             if change.release:
                 self._holdings.doubt(change.id)
                 self._renewals.doubted()
 
     def stale(self) -> list[str]:
-        """Give the ids to be read again."""
-        return list(self._holdings.stale)
+        """Give the ids to be read again: not while a commit of theirs is under way."""
+        return [id for id in self._holdings.stale if self.held[id].sent is None]
 
     def reread(self, ids: Iterable[str], executions: Iterable[Execution], now: int) -> None:
         """Take what was read; an execution that is gone, or has another owner, is let go."""
@@ -166,6 +174,7 @@ class Scheduler:
 
     def claim(self, now: int) -> ClaimRequest | None:
         """Give the claim to make now, if there is room and something may be due."""
+        self.pace.adapt()
         limit = self._claimable()
         if limit <= 0 or now < self._claims.due_at:
             return None
@@ -199,7 +208,7 @@ class Scheduler:
                 self._holdings.drop(answer.id)
                 continue
             self._holdings.renewed(held, good_until)
-            if answer.revision != held.recorded.revision:
+            if held.sent is None and answer.revision != held.recorded.revision:
                 self._holdings.stale[answer.id] = None
 
     # --- What to call ---------------------------------------------------------------------------
@@ -212,15 +221,18 @@ class Scheduler:
         """Give the calls whose time is over: to be stopped if they can be, else reported as run out."""
         return self._outstanding.expired(now)
 
-    def wake_at(self, now: int) -> int | None:
-        """Tell when there is something to do even if nothing is reported until then."""
-        if self._holdings.dirty or self._holdings.stale or self._starts.can_feed():
+    def wake_at(self, now: int, *, committing: bool = False) -> int | None:
+        """Tell when there is something to do even if nothing is reported until then.
+
+        While a commit is under way nothing is decided: that waits for its answer.
+        """
+        if not committing and (self._holdings.dirty or self._holdings.stale or self._starts.can_feed()):
             return now
         instants = [
-            self._holdings.alarms.next(),
+            None if committing else self._holdings.alarms.next(),
             self._outstanding.wake_at(now),
             self._renewals.due_at if self.held else None,
-            self._claims.due_at if self._claimable() > 0 else None,
+            self._claims.due_at if not committing and self._claimable() > 0 else None,
         ]
         earliest = min((at for at in instants if at is not None), default=None)
         return None if earliest is None else max(now, earliest)
@@ -271,9 +283,9 @@ class Scheduler:
             if change.due_at is not None and change.due_at > now:  # else it is due for others than us
                 self._claims.hint(change.due_at)
             self._holdings.drop(held.id)
-        elif held.dirty:
-            self._holdings.look_soon(held)
-        else:
+        elif held.id not in self._holdings.stale:  # else it is read again before anything is called
+            if held.dirty:
+                self._holdings.look_soon(held)
             self._call(held, now)
 
     def _call(self, held: Held, now: int) -> None:
@@ -281,11 +293,13 @@ class Scheduler:
         if held.lapsed(now):
             self._holdings.lapsed[held.id] = None
             return
-        keys = [] if self.draining else [*held.uncalled(), *held.asks]
+        keys = [] if self.draining else held.uncalled()
+        if not held.dirty:  # else it is looked at again at once, and what to ask is decided anew
+            keys = keys if self.draining else [*keys, *held.asks]
+            self._holdings.alarms.set(held.id, held.look_at(now))
         held.asks.clear()
         for key in keys:
             self._outstanding.ask(held, key, now)
-        self._holdings.alarms.set(held.id, held.look_at(now))
 
 
 __all__ = ["Scheduler", "Transition", "WorkerSettings"]

@@ -7,13 +7,17 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from active_workflow.dsl.durations import parse_duration, parse_instant
+from active_workflow.dsl.where import nearest
 from active_workflow.errors import ConfigurationError
 
 PREFIX = "ACTIVE_WORKFLOW_"
+OWN = f"{PREFIX}DEMO_"
+"""What begins so is said by the demo to its own processes."""
 DEFAULT_STORE = "sqlite:///active_workflow.db"
 
 
@@ -67,11 +71,26 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
 def configured() -> dict[str, Any]:
     """Give what the surroundings say, ``store`` included."""
     values: dict[str, Any] = {**_from_django(), **_from_pyproject()}
+    for variable in os.environ:
+        if variable.startswith(PREFIX):
+            _told_if_unknown(variable)
     for name in (*_NAMES, "store"):
         text = os.environ.get(PREFIX + name.upper())
         if text is not None:
             values[name] = text
     return values
+
+
+@cache
+def _told_if_unknown(variable: str) -> None:
+    """Warn of an environment variable that sets nothing, once: another version may know it."""
+    known = [PREFIX + name.upper() for name in (*sorted(_NAMES), "store")]
+    if variable not in known and not variable.startswith(OWN):
+        default_logger.warning(
+            "the environment variable %s is none of ours%s and has no effect",
+            variable,
+            nearest(variable, known),
+        )
 
 
 def _from_pyproject() -> dict[str, Any]:

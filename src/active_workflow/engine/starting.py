@@ -15,6 +15,7 @@ from active_workflow.dsl.context import encode
 from active_workflow.dsl.program import Program
 from active_workflow.dsl.starting import prepare_start
 from active_workflow.engine.ids import new_execution_id
+from active_workflow.engine.transactional import check_store
 from active_workflow.errors import ConfigurationError, IdempotencyConflict, UnknownCommit
 from active_workflow.store.base import Inserted, NewExecution, Store
 from active_workflow.store.serializer import Serializer, canonical
@@ -105,6 +106,7 @@ class Starter:
         owner: Owner | None = None,
     ) -> list[NewExecution]:
         """Make executions of what was given, ready to be inserted."""
+        check_store(self._store, transactional=program.plan.transactional)
         reuse = options.key_reuse or program.key_reuse
         if reuse not in KEY_REUSES:
             raise ConfigurationError(f"key_reuse={reuse!r}: write one of {', '.join(KEY_REUSES)}")

@@ -1,6 +1,7 @@
 """What to start next: as many steps as there is room for, the rest in order of their asking."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from active_workflow.core.commands import Command, Compensate, Decide, Done, RunStep, Verify, WaitUntil
 from active_workflow.core.events import Started
@@ -9,9 +10,14 @@ from active_workflow.core.states import Phase
 from active_workflow.engine.call import CallKind
 from active_workflow.engine.held import Held
 from active_workflow.engine.pace import Pace
+from active_workflow.engine.worker_settings import WorkerSettings
 
 Queue = dict[str, None]
 """Ids of executions, in order."""
+
+_started = lru_cache(maxsize=4_096)(Started)
+"""The decision to start a step's next attempt: one value for all executions."""
+_NOTHING_TO_START = (WaitUntil, Done)
 
 
 class Starts:
@@ -22,17 +28,20 @@ class Starts:
     suspect, of which only one runs at a time: should it kill the process, it is known which one did.
     """
 
-    def __init__(self, pace: Pace, held: Mapping[str, Held], queues: frozenset[str] | None) -> None:
+    def __init__(self, pace: Pace, held: Mapping[str, Held], settings: WorkerSettings) -> None:
         """Begin with nothing started.
 
         Args:
             pace: How much room there is.
             held: The executions to start steps of.
-            queues: Whose steps may be started; None is all.
+            settings: Whose steps may be started, and whether one transactional step at a time.
         """
         self._pace = pace
         self._held = held
-        self._queues = queues
+        self._queues = settings.queues
+        self._one_transaction = settings.one_transaction
+        self._want_turn: Queue = {}
+        self._turn: str | None = None
         self._want_room: Queue = {}
         self._want_slot: Queue = {}
         self._want_alone: Queue = {}
@@ -65,6 +74,8 @@ class Starts:
         ids = _taken(self._want_slot, free) if self._want_slot else []
         if self._want_alone and free and not self._suspect_runs():
             ids += _taken(self._want_alone, 1)
+        if self._want_turn and free and not self._transaction_runs():
+            ids += _taken(self._want_turn, 1)
         if self._want_room:
             ids += _taken(self._want_room, room)
         return ids
@@ -75,10 +86,11 @@ class Starts:
             (self._want_room and self._pace.room)
             or (self._want_slot and self._pace.free)
             or (self._want_alone and self._pace.free and not self._suspect_runs())
+            or (self._want_turn and self._pace.free and not self._transaction_runs())
         )
 
     def _is_served(self, held: Held, command: Command) -> bool:
-        if isinstance(command, WaitUntil | Done):
+        if isinstance(command, _NOTHING_TO_START):
             return False
         return self._queues is None or held.known.plan.by_name[command.step].queue in self._queues
 
@@ -87,11 +99,14 @@ class Starts:
             case RunStep(name):
                 step = held.known.steps.get(name)
                 suspect = step is not None and step.run.is_suspect
+                if not self._has_turn(held, name):
+                    return
                 alone = held.known.plan.by_name[name].starts_alone
                 if self._has_room(held, suspect=suspect, alone=alone):
-                    held.decide(Started(name), now)
+                    held.decide(_started(name), now)
             case Compensate(name):
-                if self._has_room(held, suspect=held.known.steps[name].undo.is_suspect):
+                suspect = held.known.steps[name].undo.is_suspect
+                if self._has_turn(held, name) and self._has_room(held, suspect=suspect):
                     held.decide(Started(name, undo=True), now)
             case Verify(name):
                 self._ask(held, (CallKind.VERIFY, name, held.known.steps[name].run.attempts))
@@ -120,6 +135,20 @@ class Starts:
         if suspect:
             self._suspect = held.id
         return True
+
+    def _has_turn(self, held: Held, name: str) -> bool:
+        """Tell whether a step may have its transaction now, where one keeps all others from writing."""
+        if not self._one_transaction or not held.known.plan.by_name[name].transactional:
+            return True
+        if self._transaction_runs():
+            self._want_turn[held.id] = None
+            return False
+        self._turn = held.id
+        return True
+
+    def _transaction_runs(self) -> bool:
+        held = self._held.get(self._turn) if self._turn is not None else None
+        return held is not None and held.runs_transaction
 
     def _suspect_runs(self) -> bool:
         held = self._held.get(self._suspect) if self._suspect is not None else None

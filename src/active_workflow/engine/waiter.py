@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import STALLED, State
@@ -20,6 +21,8 @@ CLOSED = (
 )
 SHORTEST = 0.02
 LONGEST = 1.0
+LINGERS = 10.0
+"""Seconds that the thread stays when nobody waits: making one for each wait would cost more than the wait."""
 
 
 def is_settled(state: State) -> bool:
@@ -42,6 +45,9 @@ class Waiter:
         self._awaited: dict[str, list[Future[Found]]] = {}
         self._lock = threading.Condition()
         self._look = False
+        self._closed = False
+        self._patience = SHORTEST
+        self._lingers = False
         self._thread: threading.Thread | None = None
 
     def wait_for(self, id: str) -> "Future[Found]":
@@ -53,10 +59,14 @@ class Waiter:
         future: Future[Found] = Future()
         with self._lock:
             self._awaited.setdefault(id, []).append(future)
+            self._closed = False
             if self._thread is None or not self._thread.is_alive():
+                self._patience = SHORTEST
                 self._thread = threading.Thread(target=self._run, name="active-workflow-waiter", daemon=True)
                 self._thread.start()
-            self._lock.notify_all()
+            elif self._lingers or self._patience > SHORTEST:  # else it asks soon enough as it is
+                self._patience = SHORTEST
+                self._lock.notify_all()
         return future
 
     def forget(self, id: str, future: "Future[Found]") -> None:
@@ -93,23 +103,40 @@ class Waiter:
         with self._lock:
             futures = [future for waiting in self._awaited.values() for future in waiting]
             self._awaited.clear()
+            self._closed = True
+            self._lock.notify_all()
         for future in futures:
             with suppress(InvalidStateError):
                 future.set_exception(MisuseError(CLOSED))
 
     def _run(self) -> None:
-        patience = SHORTEST
-        while True:
-            with self._lock:
-                if self._lock.wait_for(lambda: self._look, patience):
-                    patience = SHORTEST
-                self._look = False
-                ids = list(self._awaited)
-                if not ids:
-                    self._thread = None
-                    return
-            patience = min(patience * 2, LONGEST)
+        while ids := self._due():
             self._ask(ids)
+
+    def _due(self) -> list[str]:
+        """Wait until it is time to ask, and give about whom: nobody once nobody has waited for long."""
+        with self._lock:
+            while self._is_wanted():
+                patience = self._patience
+                stirred = partial(self._stirs, patience)
+                if self._lock.wait_for(stirred, patience) and not self._look:
+                    continue  # somebody began to wait, or everybody was told to go
+                self._patience = SHORTEST if self._look else min(patience * 2, LONGEST)
+                self._look = False
+                if self._awaited:
+                    return list(self._awaited)
+            self._thread = None
+            return []
+
+    def _is_wanted(self) -> bool:
+        """Tell whether somebody waits, or comes to wait before long."""
+        self._lingers = True
+        self._lock.wait_for(lambda: bool(self._awaited) or self._closed, LINGERS)
+        self._lingers = False
+        return bool(self._awaited)
+
+    def _stirs(self, patience: float) -> bool:
+        return self._look or self._closed or self._patience < patience
 
     def _ask(self, ids: list[str]) -> None:
         try:

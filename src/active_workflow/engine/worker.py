@@ -1,13 +1,22 @@
-"""A worker: a thread that drives a scheduler, and the pool that makes its calls."""
+"""A worker: a thread that drives a scheduler, and the pool that makes its calls.
+
+Its mind is driven by one thread at a time, whoever holds the baton. That is its own thread, which sleeps
+until something is due or reported; but a thread of the pool that ends a step while the worker is at rest
+takes the baton itself, records the step and goes on with the next: two changes of threads less for each
+step of an execution that is alone.
+"""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
+from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
-from active_workflow.engine.call import Report, not_called, overtime
+from active_workflow.engine.call import Call, Report, not_called, overtime
 from active_workflow.engine.clock import StoreClock
+from active_workflow.engine.committer import Committer, Outcome
 from active_workflow.engine.driver import Driver
 from active_workflow.engine.pool import Pool
 from active_workflow.engine.scheduler import Scheduler
@@ -19,6 +28,15 @@ SLOWEST_RETRY = 5.0
 """Seconds between two attempts to reach a store that does not answer, at most."""
 MOST_MESSAGES = 1000
 """So many reports at most go into one commit: what a crash may repeat is bounded by it."""
+WORTH_A_THREAD = 16
+"""From so many changes on, a commit is made in a thread of its own: for fewer, going there and back costs
+more than the worker could do meanwhile."""
+
+Message = Callable[[], None] | Report
+
+
+def _nothing() -> None:
+    """Wake the worker's thread without telling it anything."""
 
 
 class Worker:
@@ -28,7 +46,7 @@ class Worker:
         scheduler: Its mind.
         driver: The scheduler's hands in the store.
         clock: The store's time.
-        make_pool: Makes the pool, given what takes reports.
+        make_pool: Makes the pool, given what takes reports of threads, and of the loop.
     """
 
     def __init__(
@@ -36,18 +54,23 @@ class Worker:
         scheduler: Scheduler,
         driver: Driver,
         clock: StoreClock,
-        make_pool: Callable[[Callable[[Report], None]], Pool],
+        make_pool: Callable[[Callable[[Report], Call | None], Callable[[Report], None]], Pool],
     ) -> None:
         self._scheduler = scheduler
         self._driver = driver
         self._clock = clock
-        self._inbox: SimpleQueue[Callable[[], None] | Report] = SimpleQueue()
-        self.pool = make_pool(self._inbox.put)
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._baton = threading.Lock()
+        self._asleep_until: int | None = 0
+        self.pool = make_pool(self._report, self._inbox.put)
+        self._committer = Committer(driver.store.commit, self._answered, f"{self.name}-commits")
+        self._committing = False
         self._failures = 0
         self._drained = threading.Event()
         self._abandoned = False
         self._door = threading.Lock()
         self._shut = False
+        self._coming: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=scheduler.settings.name, daemon=True)
 
     # --- From any thread ------------------------------------------------------------------------
@@ -70,8 +93,13 @@ class Worker:
         """Hand it an execution that was inserted with its lease; False when it has ended by now."""
         with self._door:
             if not self._shut:
-                self._inbox.put(lambda: self._scheduler.adopt(execution, good_until, self._clock.now()))
+                self._coming.add(execution.id)
+                self._inbox.put(lambda: self._adopt(execution, good_until))
             return not self._shut
+
+    def holds(self, id: str) -> bool:
+        """Tell whether an execution is in its hands: then whatever it comes to is recorded here, later."""
+        return id in self._coming or id in self._scheduler.held
 
     def touched(self, id: str) -> None:
         """Tell it that an execution was changed by somebody else in this process."""
@@ -91,32 +119,93 @@ class Worker:
             Whether everything was finished or given back in order; what still runs after the grace time
             is given up: another worker will find it interrupted.
         """
-        self._inbox.put(self._begin_drain)
-        in_order = self._drained.wait(grace)
-        if not in_order:
-            self._inbox.put(self._abandon)
-            self._thread.join(SLOWEST_RETRY)
-        self.pool.close()
+        in_order = False
+        try:
+            self._inbox.put(self._begin_drain)
+            in_order = self._drained.wait(grace)
+        finally:  # on Ctrl-C, too: who can't wait has the rest given up at once
+            if not in_order:
+                self._inbox.put(self._abandon)
+                self._thread.join(SLOWEST_RETRY)
+            self.pool.close()
+            self._committer.close()
         return in_order
+
+    # --- In a thread of the pool -----------------------------------------------------------------
+
+    def _report(self, report: Report) -> Call | None:
+        """Take a report; give the call that its thread is to make next, where it had to look itself."""
+        if self._baton.acquire(blocking=False):
+            try:
+                if self._at_rest():
+                    call = self._attend(report, here=True)
+                    self._rouse()
+                    return call
+            finally:
+                self._baton.release()
+        self._inbox.put(report)
+        return None
+
+    def _at_rest(self) -> bool:
+        """Tell whether the worker has nothing else to do: else what comes together is recorded together."""
+        trouble = self._failures or self._scheduler.draining or self._shut
+        return not trouble and not self._committing and self._inbox.empty() and not self.pool.is_behind
+
+    def _rouse(self) -> None:
+        """Wake the worker's own thread if it would oversleep."""
+        wake_at = self._wake_at(self._clock.now())
+        if wake_at is not None and (self._asleep_until is None or wake_at < self._asleep_until):
+            self._inbox.put(_nothing)
 
     # --- In its own thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._over():
-            try:
-                self._work()
-            except Exception:
-                self._failures += 1
-                logger.exception("worker %s met an error that should not happen and begins anew", self.name)
-                self._give_up()
+        while (message := self._next()) is not None:
+            with self._baton:
+                self._attend(message)
         if self._abandoned:
             self._give_up()
         self._drained.set()
 
-    def _work(self) -> None:
-        self._take_messages()
+    def _next(self) -> Message | None:
+        """Sleep until there is something to do, and give the first message; None when all is over."""
+        with self._baton:
+            if self._over():
+                return None
+            now = self._clock.now()
+            wake_at = self._asleep_until = self._wake_at(now)
         try:
-            calls = self._driver.turn()
+            return self._inbox.get(timeout=None if wake_at is None else max(0, wake_at - now) / 1_000_000)
+        except Empty:
+            return _nothing
+
+    # --- With the baton -------------------------------------------------------------------------
+
+    def _attend(self, message: Message, *, here: bool = False) -> Call | None:
+        """Take what was told, do what is to be done in the store, and have the calls made that follow.
+
+        Args:
+            message: The first that was told.
+            here: Whether this thread makes one of the calls itself.
+
+        Returns:
+            The call that this thread is to make.
+        """
+        try:
+            self._take_messages(message)
+            own = self.pool.submit(self._calls(), here=here)
+            self._stop_expired()
+        except Exception:
+            self._failures += 1
+            logger.exception("worker %s met an error that should not happen and begins anew", self.name)
+            self._give_up()
+            return None
+        return own
+
+    def _calls(self) -> list[Call]:
+        """Do what is to be done in the store now; give the calls to make."""
+        try:
+            calls = self._turn()
             self._failures = 0
         except StoreUnavailable as error:
             self._failures += 1
@@ -127,42 +216,61 @@ class Worker:
             logger.exception("worker %s can't go on as it is; it tries again", self.name)
             calls = self._scheduler.calls()
         self._log_faults()
-        self.pool.submit(calls)
-        self._stop_expired()
+        return calls
+
+    def _turn(self) -> list[Call]:
+        """Do a turn; a large commit goes on while its answer is waited for."""
+        if self._committing:
+            self._driver.renew()
+            return self._scheduler.calls()
+        changes = self._driver.prepare()
+        if len(changes) >= WORTH_A_THREAD:
+            self._committing = True
+            self._committer.submit(changes)
+        elif changes:
+            self._driver.commit_now(changes)
+        return self._scheduler.calls()
+
+    def _answered(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        """Take what became of a commit, in the committer's thread."""
+        self._inbox.put(lambda: self._settle(changes, outcome))
+
+    def _settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        self._committing = False
+        self._driver.settle(changes, outcome)
 
     def _over(self) -> bool:
         with self._door:
             at_rest = self._scheduler.draining and not self._scheduler.held and self._inbox.empty()
-            self._shut = self._abandoned or at_rest
+            self._shut = (self._abandoned or at_rest) and not self._committing
             return self._shut
 
-    def _take_messages(self) -> None:
-        try:
-            message = self._inbox.get(timeout=self._patience())
+    def _take_messages(self, message: Message) -> None:
+        now = self._clock.now()  # one instant for all that has gathered: they are recorded together
+        self._take(message, now)
+        with suppress(Empty):
             for _ in range(MOST_MESSAGES):
-                self._take(message)
-                message = self._inbox.get_nowait()
-            self._take(message)
-        except Empty:
-            return
+                self._take(self._inbox.get_nowait(), now)
 
-    def _take(self, message: Callable[[], None] | Report) -> None:
+    def _take(self, message: Message, now: int) -> None:
         if isinstance(message, Report):
-            self._scheduler.report(message, self._clock.now())
+            self._scheduler.report(message, now)
         else:
             message()
 
-    def _patience(self) -> float | None:
-        """Seconds until there is something to do even if no message comes."""
+    def _adopt(self, execution: Execution, good_until: int) -> None:
+        self._scheduler.adopt(execution, good_until, self._clock.now())
+        self._coming.discard(execution.id)
+
+    def _wake_at(self, now: int) -> int | None:
+        """Tell when there is something to do even if no message comes."""
         if self._failures:
-            return min(SLOWEST_RETRY, 0.05 * 2.0 ** min(self._failures, 10))
-        now = self._clock.now()
-        wake_at = self._scheduler.wake_at(now)
-        return None if wake_at is None else max(0, wake_at - now) / 1_000_000
+            return now + int(1_000_000 * min(SLOWEST_RETRY, 0.05 * 2.0 ** min(self._failures, 10)))
+        return self._scheduler.wake_at(now, committing=self._committing)
 
     def _stop_expired(self) -> None:
         for call in self._scheduler.expired(self._clock.now()):
-            if call.stubborn or not self.pool.stop(call):  # like a thread: its time is over, it goes on
+            if call.deaf or not self.pool.stop(call):
                 roll = self._scheduler.roll()
                 self._inbox.put(Report(call, overtime(call, roll, stopped=False), over=False))
 

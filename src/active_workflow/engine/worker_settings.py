@@ -15,6 +15,7 @@ class WorkerSettings:
         concurrency: How many calls run at once.
         queues: Whose steps it runs; None is all.
         workflows: Gives the names of the workflows it serves; None is all.
+        one_transaction: Whether it runs one transactional step at a time.
     """
 
     name: str
@@ -23,3 +24,4 @@ class WorkerSettings:
     concurrency: int = 32
     queues: frozenset[str] | None = None
     workflows: Callable[[], Collection[str]] | None = None
+    one_transaction: bool = False

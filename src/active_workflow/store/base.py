@@ -110,7 +110,7 @@ class ClaimRequest:
         lease: For how long, microseconds.
         workflows: Only these; None is all.
         queues: Only these; None is all.
-        not_plans: None with one of these plan hashes.
+        not_plans: None that is blocked and has one of these plan hashes.
     """
 
     owner: str
@@ -272,4 +272,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close what is open; the store may be used again after that and opens it anew."""
+        ...
+
+
+@runtime_checkable
+class ChecksTables(Protocol):
+    """What a store has that can look at its tables without making any."""
+
+    def check(self) -> None:
+        """Raise StoreError unless the tables are there and up to date; change nothing."""
         ...

@@ -11,6 +11,7 @@ patches of all steps laid over it, in the order in which they were recorded.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from active_workflow.core.plan import Plan
@@ -53,17 +54,25 @@ _marks = Moved(
     (),
     (
         *("phase", "ending", "signal_count", "signal_keys"),
-        *("paused_at", "blocked", "overdue", "cancel_requested_at", "asked_under"),
+        *("paused_at", "blocked", "elsewhere", "overdue", "cancel_requested_at", "asked_under"),
     ),
-    {"ending": ending_data, "blocked": block_data},
+    {"ending": ending_data, "blocked": block_data, "elsewhere": asdict},
 )
 
 
+MOVED = ("queue", "state", "active", "marks", "seq", "started_at", "completed_at")
+"""The columns of ``moved_columns``, in its order."""
+
+FIXED = (
+    *("id", "workflow", "version", "plan", "parent_id", "key", "input", "input_hash", "tags"),
+    *("created_at", "run_at", "format"),
+)
+"""The columns of ``fixed_columns``, in its order."""
+
+
 def moved_columns(execution: Execution) -> tuple[Any, ...]:
-    """Give the columns that a change may move: queue, state, active, marks, seq, started_at, completed_at."""
-    active = [
-        f"{quote_ascii(step.name)}:{story_text(step)}" for step in execution.steps.values() if step.active
-    ]
+    """Give the columns that a change may move, in the order of ``MOVED``."""
+    active = [f"{quote_ascii(step.name)}:{story_text(step)}" for step in execution.active_steps]
     marks = _marks(execution)
     return (
         queue_of(execution),
@@ -77,10 +86,7 @@ def moved_columns(execution: Execution) -> tuple[Any, ...]:
 
 
 def fixed_columns(execution: Execution) -> tuple[Any, ...]:
-    """Give the columns that never change.
-
-    They are id, workflow, version, plan, parent_id, key, input, input_hash, tags, created_at, run_at, format.
-    """
+    """Give the columns that never change, in the order of ``FIXED``."""
     plan = execution.plan
     return (
         execution.id,
@@ -123,8 +129,8 @@ def read_execution(row: Row, steps: Iterable[Row], signals: Iterable[Row], plan:
 def corrupt(id: str, reason: str) -> CorruptRow:
     """Give the error for an execution whose rows can't be read."""
     return CorruptRow(
-        f"execution {id} can't be read back: {reason}. Restore its rows (aw_executions, aw_steps, "
-        f"aw_signals) from a backup, or delete them; all other executions go on"
+        f"execution {id} can't be read back: {reason}. Restore all that is stored of it from a backup, or "
+        f"delete that; all other executions go on"
     )
 
 

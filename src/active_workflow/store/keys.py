@@ -1,7 +1,8 @@
 """Who gets an idempotency key: one decision for all stores."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from active_workflow.core.states import State
 from active_workflow.errors import DataRejected
@@ -17,14 +18,25 @@ class Held:
     state: str
 
 
+def held_by(rows: Iterable[Sequence[Any]]) -> dict[str, Held]:
+    """Give the holders of keys from rows of key, id, workflow, input hash and state."""
+    return {
+        key: Held(Holder(id, workflow, input_hash), state) for key, id, workflow, input_hash, state in rows
+    }
+
+
 def check_keys(new: Sequence[NewExecution]) -> None:
-    """Raise DataRejected for a key that some database could not keep byte by byte."""
+    """Raise DataRejected for a key (or id) that some database could not keep byte by byte."""
     for item in new:
-        key = item.execution.key
+        id, key = item.execution.id, item.execution.key
         if key is not None and ("\0" in key or not is_text(key)):
-            raise DataRejected(
-                f"the idempotency key {key!r} has a NUL character or half of a surrogate pair: take it out"
-            )
+            raise _no_text(f"the idempotency key {key!r}")
+        if "\0" in id or not is_text(id):
+            raise _no_text(f"the id {id!r}")
+
+
+def _no_text(what: str) -> DataRejected:
+    return DataRejected(f"{what} has a NUL character or half of a surrogate pair: take it out")
 
 
 def settle_keys(

@@ -124,7 +124,7 @@ class MemoryStore:
             return Applied(
                 change.id, Verdict.REJECTED, before.revision, before.token, "half a surrogate pair"
             )
-        row.execution = _with_newer_beats(before, change.after, change.steps)
+        row.execution = _with_newer_beats(before, change.after)
         if row.execution.token != before.token:
             row.execution = row.execution.evolve(token=before.token)
         if change.owned and change.release:
@@ -255,7 +255,7 @@ def _wanted(execution: Execution, request: ClaimRequest) -> bool:
     return (
         (request.workflows is None or plan.workflow in request.workflows)
         and (request.queues is None or queue_of(execution) in request.queues)
-        and plan.hash not in request.not_plans
+        and not (execution.state is State.BLOCKED and plan.hash in request.not_plans)
     )
 
 
@@ -278,15 +278,16 @@ def _storable(step: Step) -> bool:
     return is_text(step.result or "") and all(text is None or is_text(text) for text in step.patch.values())
 
 
-def _with_newer_beats(before: Execution, after: Execution, moved: Iterable[Step]) -> Execution:
+def _with_newer_beats(before: Execution, after: Execution) -> Execution:
     """Keep signs of life that came since the snapshot was taken: ``touch`` raises no revision."""
-    for step in moved:
-        old = before.steps.get(step.name)
+    for name, old in before.steps.items():
+        if old.heartbeat_at is None or old.state is not StepState.WAITING:
+            continue
+        step = after.step(name)
         if (
-            old is not None
-            and old.state is step.state is StepState.WAITING
+            step.state is StepState.WAITING
             and old.waiting_since == step.waiting_since
-            and (old.heartbeat_at or 0) > (step.heartbeat_at or 0)
+            and old.heartbeat_at > (step.heartbeat_at or 0)
         ):
             after = after.with_step(step.evolve(heartbeat_at=old.heartbeat_at, heartbeat=old.heartbeat))
     return after

@@ -8,14 +8,14 @@ from active_workflow.core.states import Effect, Phase
 def queue_of(execution: Execution) -> str:
     """Give the queue of the next call: of a step that runs or is ready to, or of the undo that comes next."""
     plan = execution.plan
-    queues = _queues(plan)
+    queues = queues_of(plan)
     if len(queues) == 1:
         return queues[0]
     step = _undone_next(execution) if execution.phase is Phase.UNDOING else _called_next(execution)
     return step.queue if step else queues[0]
 
 
-def _queues(plan: Plan) -> tuple[str, ...]:
+def queues_of(plan: Plan) -> tuple[str, ...]:
     """Give the queues of all steps that call something, in plan order; kept with the plan."""
     known: tuple[str, ...] | None = plan.__dict__.get("_queues")
     if known is None:

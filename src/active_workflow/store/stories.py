@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from active_workflow.core.attempts import NOT_RUN, Attempt, Completion, Failure, Run
+from active_workflow.core.elsewhere import Elsewhere
 from active_workflow.core.snapshot import Block, BlockKind, Ending, Step
 from active_workflow.core.states import Effect, Phase, State, StepState
 from active_workflow.store.jsontext import write_ascii
@@ -185,6 +186,7 @@ MARK_READERS: Mapping[str, Callable[[Any], Any]] = {
     ),
     "signal_keys": tuple,
     "blocked": lambda data: Block(BlockKind(data["kind"]), data["reason"]),
+    "elsewhere": lambda data: Elsewhere(**data),
 }
 
 

@@ -7,17 +7,21 @@ from active_workflow.store.base import Clock, Store
 from active_workflow.store.memory import MemoryStore
 from active_workflow.store.sqlite.store import SqliteStore
 
-_EXAMPLES = "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/db or memory://"
+_EXAMPLES = (
+    "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/db, mysql://user@host/db, "
+    "redis://host/0 or memory://"
+)
 _POSTGRES = {"postgresql", "postgres"}
-_LATER = {"mysql", "mariadb", "redis", "rediss"}
+_MYSQL = {"mysql", "mariadb"}
+_REDIS = {"redis", "rediss"}
 
 
 def open_store(url: str, clock: Clock | None = None) -> Store:
     """Give the store that a URL names. It opens nothing before it is used.
 
     Args:
-        url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db``, ``postgresql://user@host:port/db``
-            or ``memory://``.
+        url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db``, ``postgresql://user@host:port/db``,
+            ``mysql://user:password@host:port/db``, ``redis://host:port/n`` or ``memory://``.
         clock: Gives the time in microseconds; the store's own unless given.
 
     Raises:
@@ -35,9 +39,15 @@ def open_store(url: str, clock: Clock | None = None) -> Store:
         from active_workflow.store.postgres.url import open_postgres  # noqa: PLC0415 - needs an extra
 
         return open_postgres(url, clock)
+    if scheme.partition("+")[0] in _MYSQL:
+        from active_workflow.store.mysql.url import open_mysql  # noqa: PLC0415 - needs an extra
+
+        return open_mysql(url, clock)
+    if scheme in _REDIS:
+        from active_workflow.store.redis.url import open_redis  # noqa: PLC0415 - needs an extra
+
+        return open_redis(url, clock)
     shown = f"the store {_harmless(url)!r}"
-    if scheme.partition("+")[0] in _LATER:
-        raise ConfigurationError(f"{shown}: {scheme} is not part of this version yet; use {_EXAMPLES}")
     raise ConfigurationError(f"{shown}: no store is called {scheme!r}; use {_EXAMPLES}")
 
 
@@ -51,6 +61,15 @@ def _path(url: str, rest: str) -> str:
     if path in {"", ":memory:"}:
         raise ConfigurationError(f"{shown} names no file: write {_EXAMPLES}")
     return unquote(path)
+
+
+def without_secrets(url: str) -> str:
+    """Give a store's URL without user, password and options."""
+    scheme, colon, rest = url.partition("://")
+    if scheme.lower() == "sqlite":
+        return url
+    place, _, options = rest.partition("?")
+    return f"{scheme}{colon}{'…' if '@' in options else place.rpartition('@')[2]}"
 
 
 def _harmless(url: str) -> str:

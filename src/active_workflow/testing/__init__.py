@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         assert_waiting,
         timeline,
     )
+    from active_workflow.testing.deploying import replay
+    from active_workflow.testing.dispatcher_contract import DispatcherContract
     from active_workflow.testing.exploring.explore import Exploration, explore
     from active_workflow.testing.exploring.points import crash_point
     from active_workflow.testing.laws import LAWS, check_step_laws
@@ -44,6 +46,7 @@ __all__ = [  # noqa: RUF022 - grouped by what one does with them
     "LAWS",
     "check",
     "Finding",
+    "replay",
     # Run at the test's pace
     "run_until_idle",
     "run_step",
@@ -58,8 +61,9 @@ __all__ = [  # noqa: RUF022 - grouped by what one does with them
     "assert_waiting",
     "assert_undone",
     "timeline",
-    # Prove a store
+    # Prove a store, or a dispatcher
     "StoreContract",
+    "DispatcherContract",
 ]
 
 _HOMES = {
@@ -67,6 +71,8 @@ _HOMES = {
         *("assert_state", "assert_completed", "assert_failed", "assert_cancelled"),
         *("assert_waiting", "assert_undone", "timeline"),
     ),
+    "deploying": ("replay",),
+    "dispatcher_contract": ("DispatcherContract",),
     "exploring.explore": ("explore", "Exploration"),
     "exploring.points": ("crash_point",),
     "laws": ("check_step_laws", "LAWS"),

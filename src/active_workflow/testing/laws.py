@@ -46,8 +46,11 @@ def check_step_laws(
         max_examples: How many examples hypothesis tries.
 
     Raises:
+        TypeError: The step is transactional.
         AssertionError: A law is broken; the message says which, and what was found.
     """
+    if program_of(step.workflow).plan.by_name[step.name].transactional:
+        raise TypeError(f"{step!r} is transactional: it keeps these laws by being executed exactly once")
     bench = _Bench(step, world, observe or _balances)
     wanted = _applicable(step) if laws is None else _known(laws)
     if not _has_strategies(ctx):

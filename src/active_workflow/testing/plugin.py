@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from active_workflow.engine.engine import Engine
     from active_workflow.testing.virtual import VirtualClock
 
-# The contract's asserts explain themselves only if pytest rewrites them, before they are imported.
-pytest.register_assert_rewrite("active_workflow.testing.store_contract")
+# The contracts' asserts explain themselves only if pytest rewrites them, before they are imported.
+pytest.register_assert_rewrite(
+    "active_workflow.testing.store_contract", "active_workflow.testing.dispatcher_contract"
+)
 
 
 @pytest.fixture

@@ -22,7 +22,12 @@ EXECUTION_ID = "test-1"
 
 
 def run_step(
-    step: StepRef, ctx: object = None, *, attempt: int = 1, execution_id: str = EXECUTION_ID
+    step: StepRef,
+    ctx: object = None,
+    *,
+    attempt: int = 1,
+    execution_id: str = EXECUTION_ID,
+    connection: Any = None,
 ) -> tuple[Any, Ctx]:
     """Run one step of a workflow by itself, for instance ``Checkout.charge_card``.
 
@@ -33,16 +38,18 @@ def run_step(
         ctx: ctx before the step: a mapping or an instance of the ctx type.
         attempt: What ``ctx.attempt`` is to be.
         execution_id: What ``ctx.execution_id`` is to be, and ``ctx.step_key`` begins with.
+        connection: What a transactional step is handed: a connection (or session) of the test's own, which
+            is neither committed nor rolled back here.
 
     Returns:
         What it returned, as later steps would get it, and ctx after it.
 
     Raises:
-        TypeError: It is no step that calls something.
+        TypeError: It is no step that calls something, or is transactional and was given no connection.
         SerializationError: What it returned or wrote can't be recorded.
     """
-    bench = _Bench.of(step, ctx, StepInfo(execution_id, getattr(step, "name", ""), attempt))
-    return bench.run()
+    info = StepInfo(execution_id, getattr(step, "name", ""), attempt, connection=connection)
+    return _Bench.of(step, ctx, info).run()
 
 
 def run_undo(
@@ -52,6 +59,7 @@ def run_undo(
     *,
     attempt: int = 1,
     execution_id: str = EXECUTION_ID,
+    connection: Any = None,
 ) -> Ctx:
     """Run the compensation of one step by itself.
 
@@ -61,15 +69,16 @@ def run_undo(
         result: What the step returned: the second argument of its compensation, if it takes one.
         attempt: What ``ctx.attempt`` is to be.
         execution_id: What ``ctx.execution_id`` is to be; ``ctx.step_key`` is the step's own.
+        connection: What the undo of a transactional step is handed.
 
     Returns:
         ctx after it.
 
     Raises:
-        TypeError: It is no step, or has no compensation.
+        TypeError: It is no step, has no compensation, or is transactional and was given no connection.
     """
-    bench = _Bench.of(step, ctx, StepInfo(execution_id, getattr(step, "name", ""), attempt))
-    return bench.undo(result)
+    info = StepInfo(execution_id, getattr(step, "name", ""), attempt, connection=connection)
+    return _Bench.of(step, ctx, info).undo(result)
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,8 @@ class _Bench:
         return self._made(lambda opened: _settled(compensate(opened.view, result)))[1]
 
     def _made(self, made: Callable[[Opened], Any]) -> tuple[Any, Ctx]:
+        if self.code.transactional and self.info.connection is None:
+            raise TypeError(f"{self.step!r} is transactional: give connection=, one of the test's own")
         opened = open_ctx(self.program, self.fragments, self.info, self.serializer)
         token = enter(self.info)
         try:

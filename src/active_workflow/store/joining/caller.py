@@ -19,7 +19,8 @@ class Joined(Protocol):
     """A connection of the caller's as scripts see it.
 
     Attributes:
-        vendor: ``"sqlite"`` or ``"postgresql"``, or what else the driver calls its database.
+        vendor: ``"sqlite"``, ``"postgresql"``, ``"mysql"``, ``"mariadb"``, or what else the driver calls its
+            database.
     """
 
     @property

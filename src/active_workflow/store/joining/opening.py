@@ -6,11 +6,13 @@ from importlib import import_module
 
 from active_workflow.errors import ConfigurationError
 from active_workflow.store.joining.caller import Caller
+from active_workflow.store.joining.lent import Lent
 from active_workflow.store.joining.with_sqlite3 import SqliteCaller
+from active_workflow.store.transactions import StepSession
 
 _TAKEN = (
-    "a sqlite3 or psycopg connection, a SQLAlchemy Connection or Session (or their async kinds), or an alias "
-    "of Django's databases"
+    "a sqlite3, psycopg or PyMySQL connection, a SQLAlchemy Connection or Session (or their async kinds), or "
+    "an alias of Django's databases"
 )
 
 
@@ -28,6 +30,8 @@ def open_caller(given: object) -> Caller:
         caller = import_module("active_workflow.store.joining.with_sqlalchemy").open_sqlalchemy(given)
     elif "psycopg" in family:
         caller = import_module("active_workflow.store.postgres.with_psycopg").open_psycopg(given)
+    elif "pymysql" in family:
+        caller = import_module("active_workflow.store.mysql.with_pymysql").open_pymysql(given)
     elif "django" in family and isinstance(alias := getattr(given, "alias", None), str):
         caller = _of_django(alias)
     elif isinstance(given, str):
@@ -45,3 +49,20 @@ def _of_django(alias: str) -> Caller:
         )
     caller: Caller = import_module("active_workflow.store.joining.with_django").DjangoCaller(alias)
     return caller
+
+
+def open_session(connection: Lent, vendor: str, where: str) -> StepSession:
+    """Give a session of SQLAlchemy's on a connection that is lent to a step.
+
+    Raises:
+        ConfigurationError: SQLAlchemy isn't installed.
+    """
+    try:
+        found = import_module("active_workflow.store.joining.with_sqlalchemy")
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            'transactional="session" needs SQLAlchemy: pip install "active-workflow[sqlalchemy]", or say '
+            "transactional=True for a plain connection"
+        ) from error
+    session: StepSession = found.SessionOfStep(connection, vendor, where)
+    return session

@@ -1,16 +1,20 @@
 """Connections and sessions of SQLAlchemy. Imported only once somebody has given one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
 from active_workflow.errors import ConfigurationError, MisuseError
 from active_workflow.store.joining.caller import Act, AwaitedCaller, Caller, SyncCaller, no_transaction
+from active_workflow.store.joining.lent import Hands, Lent
 from active_workflow.store.joining.placeholders import with_percent
 from active_workflow.store.joining.script import Rows, Statement
 from active_workflow.store.joining.with_sqlite3 import begin_sqlite, plain
@@ -18,6 +22,7 @@ from active_workflow.store.joining.with_sqlite3 import begin_sqlite, plain
 T = TypeVar("T")
 
 _INFO = "active_workflow_after_commit"
+_LENT = "active_workflow_lent"
 _REMEDY = "take a connection whose isolation level is not AUTOCOMMIT"
 _DATA_ERRORS = (DataError, IntegrityError, UnicodeEncodeError, OverflowError)
 _DATA_STATES = ("22", "23", "54")
@@ -179,3 +184,78 @@ class AsyncCaller(_AlchemyCaller, AwaitedCaller):
         if isinstance(self._given, AsyncSession):
             return SessionCaller(self._given.sync_session).after_commit(call)
         return False
+
+
+# --- Sessions of steps ------------------------------------------------------------------------------
+
+_URLS = {"sqlite": "sqlite://", "postgresql": "postgresql+psycopg://"}
+_to_hand: ContextVar[Lent] = ContextVar("active_workflow_session_of_step")
+
+
+@cache
+def _engine(vendor: str, where: str) -> Engine:  # noqa: ARG001 - servers differ in what they can
+    """Give an engine that has no connections of its own; making one anew for each step would cost more."""
+    return create_engine(_URLS[vendor], creator=_to_hand.get, poolclass=NullPool, pool_reset_on_return=None)
+
+
+class _LentSession(Session):
+    """A session that a step may not end."""
+
+    def commit(self) -> None:
+        """Refuse it to a step."""
+        self._lent.refuse_end("session.commit()")
+        super().commit()
+
+    def rollback(self) -> None:
+        """Refuse it to a step."""
+        self._lent.refuse_end("session.rollback()")
+        super().rollback()
+
+    def close(self) -> None:
+        """Refuse it to a step."""
+        self._lent.refuse_end("session.close()")
+        super().close()
+
+    @property
+    def _lent(self) -> Lent:
+        found: Lent = self.info[_LENT]
+        return found
+
+
+class SessionOfStep:
+    """A session on a connection that is lent to a step: what the driver refuses a step, it does as well.
+
+    Args:
+        connection: The connection.
+        vendor: What its database is called.
+        where: Which database it is.
+    """
+
+    def __init__(self, connection: Lent, vendor: str, where: str) -> None:
+        self._lent = connection
+        token = _to_hand.set(connection)
+        with self._in_hands_of_library():
+            self._connection = _engine(vendor, where).connect()
+        _to_hand.reset(token)
+        self.handed = _LentSession(
+            bind=self._connection, join_transaction_mode="control_fully", info={_LENT: connection}
+        )
+
+    @contextmanager
+    def _in_hands_of_library(self) -> Iterator[None]:
+        """Let SQLAlchemy believe that it begins and ends transactions of its own."""
+        before, self._lent.hands = self._lent.hands, Hands.LIBRARY
+        try:
+            yield
+        finally:
+            self._lent.hands = before
+
+    def flush(self) -> None:
+        """Write what the step has left to be written."""
+        self.handed.flush()
+
+    def close(self) -> None:
+        """Let go of the connection, which stays in its transaction."""
+        with self._in_hands_of_library():
+            self.handed.close()
+            self._connection.close()

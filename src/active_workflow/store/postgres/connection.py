@@ -1,12 +1,9 @@
-"""Connections: each wait on one has an end, and none is used after a fork."""
+"""Connections: each wait on one has an end."""
 
-import os
 import re
 import select
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,22 +12,14 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from active_workflow.errors import StoreUnavailable
-
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
 _PARAMETER = re.compile(rb"\$([0-9]+)")
-_inherited: list[object] = []
-"""Connections of a parent process: closing one here would end the parent's."""
 
 
 class DeadlinePassedError(psycopg.OperationalError):
     """The server took too long; the connection is closed, for nobody knows what it is up to."""
-
-
-class CannotConnectError(StoreUnavailable):
-    """No connection was made, so nothing was sent."""
 
 
 class Link(psycopg.Connection[TupleRow]):
@@ -58,7 +47,8 @@ class Link(psycopg.Connection[TupleRow]):
             return self.raw.execute(statement, parameters)
         cursor = psycopg.ClientCursor(self)
         cursor.execute(self.ahead + self._with_literals(statement, parameters))
-        cursor.nextset()
+        while cursor.nextset():
+            pass
         return cursor
 
     def _with_literals(self, statement: bytes, parameters: Sequence[Any]) -> bytes:
@@ -79,6 +69,11 @@ class Link(psycopg.Connection[TupleRow]):
         if found is None:
             found = self.__dict__["_raw"] = psycopg.RawCursor(self)
         return found
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is open, and in no transaction."""
+        return not self.closed and self.pgconn.transaction_status == TransactionStatus.IDLE
 
     @property
     def is_quiet(self) -> bool:
@@ -107,75 +102,3 @@ def _bounded(gen: PQGen[T], until: float) -> PQGen[T]:
     except StopIteration as answer:
         result: T = answer.value
         return result
-
-
-class Pool:
-    """Some connections that are opened when they are needed, and kept.
-
-    Args:
-        connect: Opens one; its argument is when it has to be there.
-        size: At most so many at once.
-    """
-
-    def __init__(self, connect: Callable[[float], Link], size: int) -> None:
-        self._connect = connect
-        self._size = size
-        self._begin()
-
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        self._free = threading.Semaphore(self._size)
-        self._idle: list[Link] = []
-        self._age = 0
-
-    def _check_fork(self) -> None:
-        """Leave a parent's connections alone: in a forked child they must be neither used nor closed."""
-        if self._pid != os.getpid():
-            _inherited.append(self._idle)
-            self._begin()
-
-    @contextmanager
-    def lend(self, until: float) -> Iterator[Link]:
-        """Lend a connection; afterwards it is kept if it is in order, and closed if not."""
-        self._check_fork()
-        free = self._free
-        if not free.acquire(timeout=max(until - time.monotonic(), 0.001)):
-            raise CannotConnectError(
-                f"all {self._size} connections are in use: raise pool_size, or look for what holds them"
-            )
-        try:
-            age = self._age
-            link = self._take(until)
-            link.until = until
-            try:
-                yield link
-            finally:
-                self._give_back(link, age)
-        finally:
-            free.release()
-
-    def _take(self, until: float) -> Link:
-        while self._idle:
-            try:
-                link = self._idle.pop()
-            except IndexError:  # another thread was quicker
-                break
-            if link.is_quiet:
-                return link
-            link.close()
-        return self._connect(until)
-
-    def _give_back(self, link: Link, age: int) -> None:
-        in_order = not link.closed and link.pgconn.transaction_status == TransactionStatus.IDLE
-        if in_order and age == self._age:
-            self._idle.append(link)
-        else:
-            link.close()
-
-    def close(self) -> None:
-        """Close the connections that nobody uses now; the others are closed when they come back."""
-        self._check_fork()
-        self._age += 1
-        idle, self._idle = self._idle, []
-        for link in idle:
-            link.close()

@@ -9,19 +9,13 @@ from active_workflow.core.change import Change
 from active_workflow.core.plan import Plan
 from active_workflow.core.snapshot import Execution, Signal, Step
 from active_workflow.store.base import Heartbeat, Lease, NewExecution, children_of
-from active_workflow.store.codec import fixed_columns, moved_columns
+from active_workflow.store.codec import FIXED, MOVED, fixed_columns, moved_columns
 from active_workflow.store.faults import is_text
 from active_workflow.store.jsontext import quote_ascii, write_ascii
 from active_workflow.store.plans import Plans
 from active_workflow.store.step_rows import STEP_COLUMNS, step_row
 
-_FIXED = (
-    *("id", "workflow", "version", "plan", "parent_id", "key", "input", "input_hash", "tags"),
-    *("created_at", "run_at", "format"),
-)
-_MOVED = ("queue", "state", "active", "marks", "seq", "started_at", "completed_at")
-_NEW = (*_FIXED, *_MOVED)
-_TAGS = _FIXED.index("tags")
+_NEW = (*FIXED, *MOVED)
 
 
 def ids_text(ids: Iterable[str]) -> str:
@@ -63,7 +57,7 @@ def changes_text(changes: Sequence[Change]) -> str:
 
 def _change_text(change: Change) -> str:
     after = change.after
-    data: dict[str, Any] = dict(zip(_MOVED, moved_columns(after), strict=True))
+    data: dict[str, Any] = dict(zip(MOVED, moved_columns(after), strict=True))
     data["id"] = after.id
     data["revision"] = after.revision
     if change.owned:

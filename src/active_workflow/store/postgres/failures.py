@@ -4,6 +4,7 @@ import psycopg
 from psycopg import errors
 
 from active_workflow.errors import DataRejected, SchemaError, StoreError, StoreUnavailable
+from active_workflow.store.calls import Failure
 
 Error = psycopg.Error | UnicodeEncodeError
 
@@ -60,6 +61,12 @@ def translate(error: Error, where: str) -> StoreError:
     if state in {"42P01", "42703", "3F000"}:
         return SchemaError(f"{told}: run `active-workflow migrate` for this store")
     return StoreError(f"{told}: grant it to this user" if state == "42501" else told)
+
+
+def read_failure(error: Exception, where: str) -> Failure:
+    """Tell what an error of the driver means."""
+    assert isinstance(error, Error)  # noqa: S101 - no others are asked about
+    return Failure(translate(error, where), lost=is_lost(error), conflict=isinstance(error, CONFLICTS))
 
 
 def _passing(error: psycopg.Error, state: str) -> str | None:

@@ -6,9 +6,9 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.numeric import Int8
 
 from active_workflow.core.plan import Plan
-from active_workflow.store.base import Holder, Inserted, NewExecution
+from active_workflow.store.base import Inserted, NewExecution
 from active_workflow.store.jsontext import write_ascii
-from active_workflow.store.keys import Held, settle_keys
+from active_workflow.store.keys import held_by, settle_keys
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.encoding import ids_text, new_text, plans_text
@@ -77,12 +77,7 @@ class Inserter:
     ) -> Sequence[Inserted] | None:
         """Find out who holds what, decide and insert; None if somebody came in between."""
         with link.transaction() as transaction:
-            held = {
-                key: Held(Holder(id, workflow, input_hash), state)
-                for key, id, workflow, input_hash, state in link.rows(
-                    self._names["holders"], [write_ascii(sorted(set(keys)))]
-                )
-            }
+            held = held_by(link.rows(self._names["holders"], [write_ascii(sorted(set(keys)))]))
             rows = link.rows(self._names["existing_ids"], [ids_text(item.execution.id for item in new)])
             existing = {id for (id,) in rows}
             answers, accepted = settle_keys(new, held, existing, skip_conflicts=skip_conflicts)

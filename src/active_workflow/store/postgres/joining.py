@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from active_workflow.core.snapshot import Execution
 from active_workflow.errors import ConfigurationError
-from active_workflow.store.base import Holder, Inserted, NewExecution
+from active_workflow.store.base import Inserted, NewExecution
 from active_workflow.store.joining.caller import Joined
 from active_workflow.store.joining.script import Rows, Script, Statement, whole_or_nothing
 from active_workflow.store.jsontext import write_ascii
-from active_workflow.store.keys import Held, settle_keys
+from active_workflow.store.keys import Held, held_by, settle_keys
+from active_workflow.store.one_shape import sorted_out
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres import loading
 from active_workflow.store.postgres.database import Database
@@ -135,10 +136,7 @@ class PostgresScripts:
             if keys
             else ()
         )
-        held = {
-            key: Held(Holder(id, workflow, input_hash), state)
-            for key, id, workflow, input_hash, state in rows
-        }
+        held = held_by(rows)
         answers, accepted = settle_keys(new, held, (), skip_conflicts=skip_conflicts)
         yield from self._take_keys(accepted, held)
         texts = [new_text(item, takes_key=False) for item in accepted]
@@ -158,6 +156,6 @@ class PostgresScripts:
 
     def load(self, ids: Sequence[str]) -> Script[Sequence[Execution]]:
         """Load executions, those of the transaction itself too; plans are there for all to see."""
-        fetched = loading.sorted_out((yield self._statement("load", ids_text(ids))))
+        fetched = sorted_out((yield self._statement("load", ids_text(ids))))
         self._db.call(lambda link: loading.learn(link, self._names, fetched, self._plans))
         return fetched.read(ids, self._plans)

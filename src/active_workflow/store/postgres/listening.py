@@ -4,19 +4,13 @@ A half-open connection raises no error, and behind a pooler a listener may hear 
 itself a word now and then; if that doesn't come back, the connection is made anew.
 """
 
-import contextlib
-import logging
 import os
-import random
-import selectors
-import socket
-import threading
 import time
 from collections.abc import Callable
 
 import psycopg
 
-from active_workflow.errors import StoreError
+from active_workflow.store.listening import Listening
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.database import Database
 
@@ -24,13 +18,9 @@ PING_EVERY = 10.0
 """Seconds of silence after which it says something to itself."""
 PATIENCE = 5.0
 """Seconds in which that has to come back."""
-_LONGEST_PAUSE = 30.0
-_LONGEST_END = 2.0
-"""Seconds to wait for the thread's end: it takes long only while it connects to a server that is silent."""
-_log = logging.getLogger("active_workflow.store")
 
 
-class Listener:
+class Listener(Listening[Link]):
     """Listens in a thread of its own.
 
     Args:
@@ -41,45 +31,16 @@ class Listener:
     """
 
     def __init__(self, database: Database, channel: str, origin: str, hint: Callable[[], None]) -> None:
+        super().__init__(database.where, hint, psycopg.Error)
         self._database = database
         self._channel = channel
         self._origin = origin
-        self._hint = hint
         self._ping = f"aw_ping_{os.urandom(8).hex()}"
-        self._pid = os.getpid()
-        self._stopped = False
         self._heard: list[tuple[str, str]] = []
-        self._waker, self._wakes = socket.socketpair()
-        self._thread = threading.Thread(target=self._run, name="active_workflow-listen", daemon=True)
-        self._thread.start()
+        self.begin()
 
-    def stop(self) -> None:
-        """End the thread, and wait for that. In a forked child there is none: its parent's goes on."""
-        if self._pid != os.getpid():
-            return
-        self._stopped = True
-        with contextlib.suppress(OSError):
-            self._waker.send(b".")
-        if self._thread is not threading.current_thread():
-            self._thread.join(_LONGEST_END)
-
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopped:
-            try:
-                with contextlib.closing(self._connect()) as link:
-                    failures = 0
-                    self._tell()  # something may have been told before
-                    self._listen(link)
-            except (StoreError, psycopg.Error, OSError) as error:
-                failures += 1
-                _log.debug("listening at %s failed, trying again: %s", self._database.where, error)
-                pause = min(0.1 * 2**failures, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
-                _wait_for([self._wakes.fileno()], pause)
-        self._waker.close()
-        self._wakes.close()
-
-    def _connect(self) -> Link:
+    def connect(self) -> Link:
+        """Open a connection that hears the channel, and itself."""
         link = self._database.connect(time.monotonic() + PATIENCE)
         link.until = time.monotonic() + PATIENCE
         # What comes while a statement runs is given to handlers only, and nowhere else.
@@ -88,20 +49,20 @@ class Listener:
             link.run(f'LISTEN "{channel}"'.encode())
         return link
 
-    def _listen(self, link: Link) -> None:
+    def listen(self, link: Link) -> None:
         """Wait for words until stopped; raise if the connection is dead."""
         asked: float | None = None
         heard = time.monotonic()
-        while not self._stopped:
+        while not self.stopped:
             until = heard + PING_EVERY if asked is None else asked + PATIENCE
             if not self._heard:
-                _wait_for([link.fileno(), self._wakes.fileno()], max(until - time.monotonic(), 0))
+                self.wait(link, until - time.monotonic())
             link.pgconn.consume_input()
             words = self._words(link)
             if words:
                 heard, asked = time.monotonic(), None
             if any(channel == self._channel and word != self._origin for channel, word in words):
-                self._tell()
+                self.tell()
             if not words and asked is None and time.monotonic() >= until:
                 asked = time.monotonic()
                 link.until = asked + PATIENCE
@@ -111,23 +72,9 @@ class Listener:
                     "what was said there was not heard: it is no good for listening"
                 )
 
-    def _tell(self) -> None:
-        try:
-            self._hint()
-        except Exception:  # noqa: BLE001 - whatever it is, it is the other side's
-            _log.exception("a hint of %s was not taken well; listening goes on", self._database.where)
-
     def _words(self, link: Link) -> list[tuple[str, str]]:
         """Give what has been heard: on which channel, and what."""
         words, self._heard = self._heard, []
         while (found := link.pgconn.notifies()) is not None:
             words.append((found.relname.decode(), found.extra.decode()))
         return words
-
-
-def _wait_for(descriptors: list[int], seconds: float) -> None:
-    """Wait until one of them has something to read. Not by ``select``: it takes no descriptor above 1023."""
-    with selectors.DefaultSelector() as selector:
-        for descriptor in descriptors:
-            selector.register(descriptor, selectors.EVENT_READ)
-        selector.select(seconds)

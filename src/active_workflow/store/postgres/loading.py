@@ -1,37 +1,17 @@
 """Loading executions with their steps and unread signals, and finding them."""
 
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
 from active_workflow.core.states import State
 from active_workflow.store.base import Query
 from active_workflow.store.fetched import Fetched
 from active_workflow.store.jsontext import write_ascii
+from active_workflow.store.one_shape import sorted_out
 from active_workflow.store.plans import Plans
-from active_workflow.store.postgres.connection import Link, Row
+from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.encoding import ids_text
 from active_workflow.store.postgres.names import Names
-
-_EXECUTION, _STEP = 0, 1
-_FOUND = (
-    *("execution_id", "name", "state", "result", "patch", "error", "correlation_id", "heartbeat", "story"),
-    *("position", "seq", "attempts", "started_at", "finished_at", "waiting_since", "timeout_at"),
-    "heartbeat_at",
-)
-"""The columns of a step's row as the statement gives them, behind the kind."""
-_as_step = itemgetter(
-    *(
-        1 + _FOUND.index(name)
-        for name in (
-            *("execution_id", "name", "position", "state", "seq", "attempts", "result", "patch", "error"),
-            *("started_at", "finished_at", "waiting_since", "timeout_at", "correlation_id"),
-            *("heartbeat_at", "heartbeat", "story"),
-        )
-    )
-)
-_as_signal = itemgetter(10, 2, 3, 4, 11)
-"""Number, name, payload, key and time of a signal."""
 
 
 def fetch(link: Link, names: Names, ids: Sequence[str], plans: Plans) -> Fetched:
@@ -49,22 +29,6 @@ def learn(link: Link, names: Names, fetched: Fetched, plans: Plans) -> None:
             (digest, body) for digest, body in link.rows(names["load_plans"], [ids_text(hashes)])
         ],
     )
-
-
-def sorted_out(rows: Iterable[Row]) -> Fetched:
-    """Give the rows of the one statement by kind and execution."""
-    fetched = Fetched()
-    for row in rows:
-        kind, id = row[0], row[1]
-        if kind == _EXECUTION:
-            fetched.executions[id] = row[1:]
-        elif kind == _STEP:
-            fetched.steps[id].append(_as_step(row))
-        else:
-            fetched.signals[id].append(_as_signal(row))
-    for signals in fetched.signals.values():
-        signals.sort()
-    return fetched
 
 
 def find(link: Link, names: Names, query: Query) -> list[str]:

@@ -5,14 +5,14 @@ comes at the same time waits for it, and then finds everything done. A crash lea
 """
 
 import time
-from functools import cache
-from importlib import resources
 
 from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, UndefinedTable, UniqueViolation
 
 from active_workflow.errors import SchemaError
+from active_workflow.store.generations import refuse_earlier, refuse_later
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.names import Names
+from active_workflow.store.statements import numbered
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS aw_migrations (
@@ -28,15 +28,9 @@ _RECORD = "INSERT INTO aw_migrations (version, name) VALUES ($1::int, $2)"
 _TRIES = 50
 
 
-@cache
 def migrations() -> tuple[tuple[int, str, str], ...]:
     """Give all migrations of this version, in order: number, name, SQL."""
-    folder = resources.files("active_workflow.store.postgres") / "migrations"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
-    return tuple(
-        (int(file.name.partition("_")[0]), file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
-        for file in files
-    )
+    return numbered("active_workflow.store.postgres")
 
 
 def migrate(link: Link, names: Names, where: str) -> None:
@@ -59,17 +53,20 @@ def migrate(link: Link, names: Names, where: str) -> None:
                 link.run(names.put_into(_RECORD), [str(number), name])
 
 
+def check_tables(link: Link, names: Names, where: str) -> None:
+    """Raise SchemaError unless the tables are of this version; nothing is made or changed."""
+    newest = migrations()[-1][0]
+    version = _version(link, names, where, newest)
+    refuse_earlier(where, version, newest)
+
+
 def _version(link: Link, names: Names, where: str, newest: int) -> int:
     """Give the version of the tables, 0 for none; refuse one that this library doesn't know."""
     try:
         ((version,),) = link.rows(names.put_into(_VERSION))
     except UndefinedTable:
         return 0
-    if version > newest:
-        raise SchemaError(
-            f"{where} has tables of version {version}, made by a later active-workflow; this one knows "
-            f"{newest}: upgrade this process"
-        )
+    refuse_later(where, version, newest)
     found: int = version
     return found
 

@@ -6,12 +6,11 @@ from typing import Any
 
 from psycopg.types.numeric import Int8
 
-from active_workflow.errors import ConfigurationError
+from active_workflow.store.plain_names import check_name
 from active_workflow.store.postgres.sql import SQL
+from active_workflow.store.statements import lines_for
 
 _NAME = re.compile(r"(INDEX )?\baw_(\w+)")
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CONDITION = re.compile(r"^(.*?) *-- if (\w+)$")
 MAX_LENGTH = 63
 """PostgreSQL cuts longer names silently, so that two of them may become one."""
 LONGEST = len("executions_completed")
@@ -29,17 +28,10 @@ class Names:
     """
 
     def __init__(self, schema: str | None, prefix: str) -> None:
-        for what, name, room in (("schema", schema, 0), ("prefix", prefix, LONGEST)):
-            if name is None or (not name and what == "prefix"):
-                continue
-            if not _PLAIN.fullmatch(name):
-                raise ConfigurationError(
-                    f"the {what} {name!r} can't be used: letters, digits and underscores, no digit first"
-                )
-            if len(name) + room > MAX_LENGTH:
-                raise ConfigurationError(
-                    f"the {what} {name!r} is too long: at most {MAX_LENGTH - room} letters"
-                )
+        if schema is not None:
+            check_name("schema", schema, MAX_LENGTH)
+        if prefix:
+            check_name("prefix", prefix, MAX_LENGTH - LONGEST)
         self.schema = schema
         self.prefix = prefix
         self._dot = f'"{schema}".' if schema else ""
@@ -63,12 +55,8 @@ class Names:
 
         Its parameters are written ``:name`` and are numbered in the order of ``values``.
         """
-        kept = [_CONDITION.match(line) or line for line in self._statements[name].decode().splitlines()]
-        text = "\n".join(
-            line if isinstance(line, str) else line[1]
-            for line in kept
-            if isinstance(line, str) or values[line[2]] is not None
-        )
+        given = {name for name, value in values.items() if value is not None}
+        text = lines_for(self._statements[name].decode(), given)
         used = [key for key in values if re.search(rf"(?<!:):{key}\b", text)]
         for number, key in enumerate(used, 1):
             text = re.sub(rf"(?<!:):{key}\b", f"${number}", text)

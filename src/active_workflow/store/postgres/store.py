@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from psycopg.types.numeric import Int8
 
@@ -34,8 +35,10 @@ from active_workflow.store.postgres.encoding import beats_text, ids_text
 from active_workflow.store.postgres.inserting import Inserter
 from active_workflow.store.postgres.joining import PostgresScripts
 from active_workflow.store.postgres.listening import Listener
-from active_workflow.store.postgres.migrate import migrate
+from active_workflow.store.postgres.migrate import check_tables, migrate
 from active_workflow.store.postgres.names import Names, as_parameter
+from active_workflow.store.postgres.stepping import PostgresTransactions
+from active_workflow.store.transactions import StepTransaction
 
 _log = logging.getLogger("active_workflow.store")
 
@@ -72,6 +75,7 @@ class PostgresStore:
         self._db = Database(conninfo, options or Options(), self._inserter.forget)
         self._committer = Committer(self._db, self._names, self._inserter, origin)
         self._scripts = PostgresScripts(self._db, self._names, self._plans, self._inserter, self._given_time)
+        self._steps = PostgresTransactions(self._db, self._names, self._plans, self._inserter, origin)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._db.where!r})"
@@ -83,6 +87,10 @@ class PostgresStore:
     def prepare(self) -> None:
         """Make the tables or bring them up to date; a later version's raise SchemaError."""
         self._db.migrate(lambda link: migrate(link, self._names, self._db.where))
+
+    def check(self) -> None:
+        """Raise SchemaError unless this version's tables are there; changes nothing."""
+        self._db.call(lambda link: check_tables(link, self._names, self._db.where))
 
     def now(self) -> int:
         """Give the store's time."""
@@ -107,6 +115,13 @@ class PostgresStore:
     def join(self, connection: object) -> CallersTransaction:
         """Give the transaction that a caller's connection is in; see ``JoinsTransactions``."""
         return CallersTransaction(open_caller(connection), self._scripts, self._scripts.ready)
+
+    one_at_a_time = False
+    """A transaction of a step's keeps nobody from writing; see ``RunsTransactions``."""
+
+    def step_transaction(self, limit: float | None) -> AbstractContextManager[StepTransaction]:
+        """Begin a transaction for a step; see ``RunsTransactions``."""
+        return self._steps.begun(limit)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[Applied]:
         """Apply changes in one statement, each whole or not at all; see ``Store.commit``."""

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from active_workflow.errors import ConfigurationError
 from active_workflow.store.base import Clock
+from active_workflow.store.options import read_option
 from active_workflow.store.postgres.database import ESCAPES, Options
 from active_workflow.store.postgres.store import PostgresStore
 
@@ -43,21 +44,9 @@ def open_postgres(url: str, clock: Clock | None = None) -> PostgresStore:
     for option in filter(None, parts.query.split("&")):
         name, _, text = option.partition("=")
         if unquote(name) in _OPTIONS:
-            own[unquote(name)] = _read(unquote(name), unquote(text))
+            own[unquote(name)] = read_option(unquote(name), unquote(text), _OPTIONS, _LOWEST)
         else:
             rest.append(option)
     of_store = {name: own.pop(name) for name in _OF_STORE & own.keys()}
     conninfo = urlunsplit(("postgresql", parts.netloc, parts.path, "&".join(rest), ""))
     return PostgresStore(conninfo, clock, options=Options(**own), **of_store)
-
-
-def _read(name: str, text: str) -> Any:
-    try:
-        value = _OPTIONS[name](text)
-    except ValueError:
-        raise ConfigurationError(f"the option {name}={text} of the store's URL is no number") from None
-    if name in _LOWEST and value is not None and not value >= _LOWEST[name]:
-        raise ConfigurationError(
-            f"the option {name}={text} of the store's URL is too small: {_LOWEST[name]} or more"
-        )
-    return value

@@ -13,27 +13,30 @@ from contextlib import contextmanager
 
 from active_workflow.errors import (
     ConfigurationError,
+    MisuseError,
     SchemaError,
     StoreError,
     StoreUnavailable,
     UnknownCommit,
 )
+from active_workflow.store.sqlite.opening import code_of, explained, identity
+from active_workflow.store.sqlite.turns import Turns
 
 OLDEST = (3, 38, 0)
 KEPT_READERS = 4
 _SECONDS_BETWEEN_TRIES = 0.01
 
-_locks: dict[tuple[int, str], threading.RLock] = {}
+_locks: dict[tuple[int, str], Turns] = {}
 _locks_guard = threading.Lock()
 _fork_guard = threading.Lock()
 _inherited: list[object] = []
 """Connections of a parent process: closing one here would take the parent's locks from it."""
 
 
-def _lock_for(path: str) -> "threading.RLock":
+def _lock_for(path: str) -> Turns:
     """Give the lock of all writers of this process to one file, whichever store they belong to."""
     with _locks_guard:
-        return _locks.setdefault((os.getpid(), path), threading.RLock())
+        return _locks.setdefault((os.getpid(), path), Turns())
 
 
 def _new_guards_after_fork() -> None:
@@ -44,6 +47,12 @@ def _new_guards_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_guards_after_fork)
+
+
+_IN_A_STEP = (
+    "{path}: a transactional step runs here, and its transaction keeps everybody from writing to the file, "
+    "this call included: make it after the step. (A start joins the transaction, if the store is the step's.)"
+)
 
 
 class Connections:
@@ -62,14 +71,15 @@ class Connections:
                 f"use a newer Python or another store"
             )
         self.path = path
-        self._timeout = timeout
+        self.timeout = timeout
         self._prepare = prepare
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = _lock_for(self.path)
+        self.turns = _lock_for(self.path)
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
+        self._file: tuple[int, int] | None = None
         self._pid = os.getpid()
 
     def _check_fork(self) -> None:
@@ -85,8 +95,11 @@ class Connections:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Give the writing connection inside a transaction; it commits at the end, or writes nothing."""
         self._check_fork()
-        with self._lock, translated(self.path):
+        if self.turns.is_steps_own:
+            raise MisuseError(_IN_A_STEP.format(path=self.path))
+        with self.turns, translated(self.path):
             writer = self._ready()
+            self._check_file()
             writer.execute("BEGIN IMMEDIATE")
             try:
                 yield writer
@@ -108,8 +121,9 @@ class Connections:
         self._check_fork()
         with translated(self.path):
             if self._writer is None:
-                with self._lock:
+                with self.turns:
                     self._ready()
+            self._check_file()
             reader = self._take_reader()
             try:
                 yield reader
@@ -121,32 +135,43 @@ class Connections:
     def ready(self) -> None:
         """Open the file, and make or check its tables."""
         self._check_fork()
-        with self._lock, translated(self.path):
+        with self.turns, translated(self.path):
             self._ready()
 
     def data_version(self) -> int:
         """Give a number that changes with every commit of anyone but this store's writing connection."""
         self._check_fork()
-        with self._lock, translated(self.path):
+        with self.turns, translated(self.path):
             version: int = self._ready().execute("PRAGMA data_version").fetchone()[0]
             return version
 
     def _ready(self) -> sqlite3.Connection:
         if self._writer is None:
-            writer = self._open()
+            with explained(self.path):
+                writer = self._open()
             try:
-                self._until_free(lambda: _use_wal(writer, self.path))
+                with explained(self.path):
+                    self._until_free(lambda: _use_wal(writer, self.path))
                 writer.execute("PRAGMA synchronous=FULL")
                 self._prepare(writer)
             except BaseException:
                 writer.close()
                 raise
+            self._file = identity(self.path)
             self._writer = writer
         return self._writer
 
+    def _check_file(self) -> None:
+        """Refuse to go on with a file that has no name any more: what is written into it is lost."""
+        if self._file != identity(self.path):
+            raise StoreError(
+                f"{self.path} was removed or replaced while it was open: what is written now is in no file; "
+                "put it back, and start this process anew"
+            )
+
     def _until_free(self, act: Callable[[], None]) -> None:
         """Try until nobody is in the way: changing the journal mode doesn't wait by itself."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         while True:
             try:
                 return act()
@@ -158,7 +183,7 @@ class Connections:
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(
             self.path,
-            timeout=self._timeout,
+            timeout=self.timeout,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
@@ -181,7 +206,7 @@ class Connections:
     def close(self) -> None:
         """Close all connections that aren't in use; the next call opens new ones."""
         self._check_fork()
-        with self._lock:
+        with self.turns:
             writer, self._writer = self._writer, None
             readers, self._readers = self._readers, []
             for connection in (writer, *readers):
@@ -202,7 +227,7 @@ def commit(connection: sqlite3.Connection, path: str) -> None:
     try:
         connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
-        if _code(error) == sqlite3.SQLITE_IOERR:
+        if code_of(error) == sqlite3.SQLITE_IOERR:
             raise UnknownCommit(f"{path}: the disk failed during a commit ({error}); read again") from error
         raise
 
@@ -222,14 +247,9 @@ _REMEDIES = {
 }
 
 
-def _code(error: sqlite3.Error) -> int:
-    """Give the primary result code: the low byte of the extended one."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
 def is_busy(error: sqlite3.Error) -> bool:
     """Tell whether somebody else was in the way."""
-    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return code_of(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 DATA_ERRORS = (
@@ -255,7 +275,7 @@ def translated(path: str) -> Iterator[None]:
 
 
 def _translate(error: sqlite3.DatabaseError, path: str) -> StoreError:
-    code = _code(error)
+    code = code_of(error)
     if code in _REMEDIES:
         return StoreUnavailable(f"{path}: {error}: {_REMEDIES[code]}")
     if "no such table" in str(error):

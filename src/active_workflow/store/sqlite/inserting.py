@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from active_workflow.core.snapshot import Execution, Signal
-from active_workflow.store.base import Holder, Inserted, NewExecution
+from active_workflow.store.base import Inserted, NewExecution
 from active_workflow.store.codec import fixed_columns, moved_columns
-from active_workflow.store.keys import Held, settle_keys
+from active_workflow.store.keys import held_by, settle_keys
 from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite.sql import SQL, as_json
 from active_workflow.store.step_rows import step_row
@@ -32,13 +32,6 @@ def insert(
     answers, accepted = settle_keys(new, held, existing, skip_conflicts=skip_conflicts)
     put_executions(connection, accepted, plans, now)
     return answers
-
-
-def held_by(rows: Iterable[Values]) -> dict[str, Held]:
-    """Give the holders of keys from their rows."""
-    return {
-        key: Held(Holder(id, workflow, input_hash), state) for key, id, workflow, input_hash, state in rows
-    }
 
 
 def put_executions(

@@ -9,7 +9,7 @@ from active_workflow.store.base import Inserted, NewExecution
 from active_workflow.store.fetched import Fetched
 from active_workflow.store.joining.caller import Joined
 from active_workflow.store.joining.script import Script, Statement, whole_or_nothing
-from active_workflow.store.keys import settle_keys
+from active_workflow.store.keys import held_by, settle_keys
 from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite import inserting, loading
 from active_workflow.store.sqlite.sql import SQL, as_json
@@ -75,7 +75,7 @@ class SqliteScripts:
                 ) from error
             raise
         keys = {item.execution.key for item in new if item.execution.key is not None}
-        held = inserting.held_by((yield Statement(SQL["holders"], [as_json(keys)])) if keys else ())
+        held = held_by((yield Statement(SQL["holders"], [as_json(keys)])) if keys else ())
         answers, accepted = settle_keys(new, held, (), skip_conflicts=skip_conflicts)
         for statement, rows in inserting.writes(accepted, self._plans, self._now()):
             if rows:

@@ -2,11 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
-from functools import cache
-from importlib import resources
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
 
-from active_workflow.errors import SchemaError
-from active_workflow.store.statements import without_comments
+from active_workflow.errors import StoreError
+from active_workflow.store.generations import refuse_earlier, refuse_later
+from active_workflow.store.sqlite.connection import translated
+from active_workflow.store.statements import numbered, without_comments
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS aw_migrations (
@@ -17,17 +20,9 @@ CREATE TABLE IF NOT EXISTS aw_migrations (
 """
 
 
-@cache
 def migrations() -> tuple[tuple[int, str, str], ...]:
     """Give all migrations of this version, in order: number, name, SQL."""
-    folder = resources.files("active_workflow.store.sqlite") / "migrations"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
-    )
-    return tuple(
-        (int(file.name.partition("_")[0]), file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
-        for file in files
-    )
+    return numbered("active_workflow.store.sqlite")
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
@@ -54,16 +49,22 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             connection.rollback()
 
 
+def check_file(path: str) -> None:
+    """Raise StoreError unless there is such a file, with this version's tables; nothing is changed."""
+    if not Path(path).exists():
+        raise StoreError(f"no such store: {path} (`active-workflow migrate` makes one)")
+    newest = migrations()[-1][0]
+    with translated(path), closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
+        version = _check(connection, path, newest)
+    refuse_earlier(path, version, newest)
+
+
 def _check(connection: sqlite3.Connection, path: str, newest: int) -> int:
     """Give the version of the tables, 0 for none; refuse one that this library doesn't know."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'aw_migrations'").fetchone():
         return 0
     version: int = connection.execute("SELECT coalesce(max(version), 0) FROM aw_migrations").fetchone()[0]
-    if version > newest:
-        raise SchemaError(
-            f"{path} has tables of version {version}, made by a later active-workflow; this one knows "
-            f"{newest}: upgrade this process"
-        )
+    refuse_later(path, version, newest)
     return version
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
@@ -29,9 +30,11 @@ from active_workflow.store.plans import Plans
 from active_workflow.store.sqlite import committing, inserting, leasing, loading
 from active_workflow.store.sqlite.connection import DATA_ERRORS, Connections
 from active_workflow.store.sqlite.joining import SqliteScripts
-from active_workflow.store.sqlite.migrate import migrate
+from active_workflow.store.sqlite.migrate import check_file, migrate
 from active_workflow.store.sqlite.sql import SQL, as_json
+from active_workflow.store.sqlite.stepping import step_transaction
 from active_workflow.store.sqlite.watch import watch
+from active_workflow.store.transactions import StepTransaction
 
 _log = logging.getLogger("active_workflow.store")
 
@@ -62,6 +65,10 @@ class SqliteStore:
         """Make the file and its tables, or check them; a later version's raise SchemaError."""
         self._db.ready()
 
+    def check(self) -> None:
+        """Raise StoreError unless the file is there with this version's tables; changes nothing."""
+        check_file(self.path)
+
     def now(self) -> int:
         """Give the store's time."""
         return self._clock()
@@ -81,6 +88,13 @@ class SqliteStore:
         """Give the transaction that a caller's connection to this file is in; see ``JoinsTransactions``."""
         scripts = SqliteScripts(self.path, self._plans, self.now)
         return CallersTransaction(open_caller(connection), scripts, lambda _: None)
+
+    one_at_a_time = True
+    """A transaction of a step's holds the file's write lock; see ``RunsTransactions``."""
+
+    def step_transaction(self, limit: float | None) -> AbstractContextManager[StepTransaction]:
+        """Begin a transaction for a step; see ``RunsTransactions``."""
+        return step_transaction(self._db, self._plans, self.now, limit)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[Applied]:
         """Apply changes in one commit, each whole or not at all; see ``Store.commit``."""

@@ -10,6 +10,7 @@ from active_workflow.core.states import State
 from active_workflow.dsl.handle import Execution
 from active_workflow.dsl.step_def import StepName, step_name
 from active_workflow.dsl.workflow import Workflow, program_of
+from active_workflow.errors import ConfigurationError
 from active_workflow.testing.exploring.partners import Drive, Partners
 from active_workflow.testing.exploring.schedule import Blow, Place, Schedule, Turn, Way, parse, ways
 from active_workflow.testing.exploring.stage import Stage
@@ -85,10 +86,16 @@ def explore(
         What was tried.
 
     Raises:
+        ConfigurationError: A step is transactional: there is no database here.
         AssertionError: The invariant is broken. The message tells the shortest run that breaks it as a
             timeline, and how to have that one alone once more.
     """
     program = program_of(workflow)
+    if program.plan.transactional:
+        raise ConfigurationError(
+            f"{program.name} has a transactional step, and explore runs sagas in memory, where there is no "
+            "database that a crash would leave as it was: try it over sqlite:///… with run_until_idle()"
+        )
     partners = Partners(completions or {}, signals or {}, drive)
     partners.check(program.plan.by_name, program.plan.signals)
     failing = None if fail is None else _known(fail, program.plan.by_name)

@@ -13,6 +13,7 @@ from active_workflow.dsl.program import Program
 from active_workflow.dsl.tasks import options_of
 from active_workflow.dsl.where import Where
 from active_workflow.dsl.workflow import Workflow, program_of
+from active_workflow.engine.settings import settings_from
 from active_workflow.testing.lint.rules import RULES, Subject
 from active_workflow.testing.lint.source import Facts, facts_of
 
@@ -48,7 +49,9 @@ class Finding:
 
 
 def check(
-    *what: ModuleType | type[Workflow[Any]] | Program | str, ignore: Collection[str] = ()
+    *what: ModuleType | type[Workflow[Any]] | Program | str,
+    ignore: Collection[str] = (),
+    queues: Collection[str] | None = None,
 ) -> list[Finding]:
     """Look at definitions for what will hurt once something crashes.
 
@@ -56,6 +59,8 @@ def check(
         *what: Modules (objects or dotted names, imported already), workflow classes or programs. Of a module
             all workflows that are defined in it and in modules inside it.
         ignore: Findings to leave out: ``"AW101"``, ``"AW101:Checkout"``, ``"AW101:Checkout.charge_card"``.
+        queues: The queues that the workers serve, all together; the setting ``queues`` unless given. Where
+            neither says, no step is held to any.
 
     Returns:
         The findings, in the order of writing.
@@ -67,7 +72,8 @@ def check(
     if unknown:
         raise ValueError(f"ignore: there is no finding {unknown[0]!r}; there are {', '.join(RULES)}")
     programs = {id(program): program for one in what for program in _programs(one)}
-    found = [finding for program in programs.values() for finding in _findings(program)]
+    served = settings_from({}).queues if queues is None else queues
+    found = [finding for program in programs.values() for finding in _findings(program, served)]
     return [finding for finding in found if not _names(finding) & set(ignore)]
 
 
@@ -103,12 +109,12 @@ def _is_in(module: str, name: str) -> bool:
     return any(known == name or known.startswith(f"{name}.") for known in (module, module_name(module)))
 
 
-def _findings(program: Program) -> Iterator[Finding]:
+def _findings(program: Program, queues: Collection[str] | None) -> Iterator[Finding]:
     found = {place.name: place for place in places(program.workflow, Where())}
     code, workflow = program.steps, program.workflow
     runs = {name: _facts(place.step.target, workflow) for name, place in found.items() if code[name].call}
     undos = {name: _facts(_undo(place), workflow) for name, place in found.items() if code[name].compensate}
-    subject = Subject(program, runs, undos)
+    subject = Subject(program, runs, undos, queues)
     told = [(id, *item) for id, rule in RULES.items() for item in rule(subject)]
     order = {name: number for number, name in enumerate(found)}
     for id, step, problem, remedy in sorted(told, key=lambda item: (order[item[1]], item[0])):

@@ -1,11 +1,12 @@
 """The findings, one function each. None of them is about style: each has cost somebody money."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from active_workflow.core.plan import Plan, StepKind, StepPlan
 from active_workflow.dsl.program import Program
+from active_workflow.dsl.where import listed, nearest
 from active_workflow.testing.lint.source import Facts
 
 Told = Iterator[tuple[str, str, str]]
@@ -20,11 +21,13 @@ class Subject:
         program: What is defined.
         runs: What the code of each step says.
         undos: The same of each compensation.
+        queues: The queues that the workers serve, all together; None where that is not known.
     """
 
     program: Program
     runs: Mapping[str, Facts]
     undos: Mapping[str, Facts]
+    queues: Collection[str] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -155,6 +158,19 @@ def in_doubt_for_people(subject: Subject) -> Told:
             )
 
 
+def queue_of_nobody(subject: Subject) -> Told:
+    """AW108: a step on a queue that no worker serves, as far as that is known."""
+    for step in subject.plan.steps:
+        has_code = step.kind.calls or step.kind is StepKind.DETACHED or step.decides
+        if has_code and subject.queues is not None and step.queue not in subject.queues:
+            hint = nearest(step.queue, subject.queues)
+            yield (
+                step.name,
+                f"no worker serves its queue {step.queue!r}{hint}: it would never run",
+                f"name one of {listed(sorted(subject.queues))}; or start a worker with --queues {step.queue}",
+            )
+
+
 RULES: Mapping[str, Callable[[Subject], Told]] = {
     "AW101": no_way_back,
     "AW102": undo_reads_too_early,
@@ -163,4 +179,5 @@ RULES: Mapping[str, Callable[[Subject], Told]] = {
     "AW105": repeated_without_key,
     "AW106": written_side_by_side,
     "AW107": in_doubt_for_people,
+    "AW108": queue_of_nobody,
 }

@@ -8,6 +8,7 @@ say. A seed that breaks an invariant breaks it again each time: its number is al
 from dataclasses import dataclass
 
 from active_workflow.testing.simulation.cluster import Cluster
+from active_workflow.testing.simulation.tally import Tally, counted_law
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +29,18 @@ class Finding:
         return f"{self.story}\n\nseed {self.seed}: {self.what}"
 
 
-def simulate(seed: int) -> Finding | None:
+def simulate(seed: int, tally: Tally | None = None) -> Finding | None:
     """Run one seed.
 
     Args:
         seed: Any number; it decides everything that happens.
+        tally: Counts what happens, if that is wanted; see ``counted_law`` for the law's own moves.
 
     Returns:
         What is wrong, with the whole story, or None.
     """
     try:
-        Cluster(seed).run()
+        Cluster(seed, tally=tally).run()
     except Exception as error:  # noqa: BLE001 - whatever goes wrong is a finding
         return Finding(seed, f"{type(error).__name__}: {error}", story_of(seed))
     return None
@@ -54,4 +56,4 @@ def story_of(seed: int) -> str:
     return cluster.world.story()
 
 
-__all__ = ["Finding", "simulate", "story_of"]
+__all__ = ["Finding", "Tally", "counted_law", "simulate", "story_of"]

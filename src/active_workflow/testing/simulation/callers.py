@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import count
 
 from active_workflow.core.attempts import Failure
+from active_workflow.core.blocks import blocking_steps
 from active_workflow.core.events import (
     CancelRequested,
     Completed,
@@ -18,12 +19,13 @@ from active_workflow.core.events import (
 )
 from active_workflow.core.plan import StepKind
 from active_workflow.core.snapshot import BlockKind, Execution
-from active_workflow.core.states import State, StepState
+from active_workflow.core.states import Phase, State, StepState
 from active_workflow.engine.call import Call
 from active_workflow.engine.outside import Deliverer
-from active_workflow.errors import ActiveWorkflowError, StoreUnavailable
+from active_workflow.errors import ActiveWorkflowError, CompletionConflict, StoreUnavailable
 from active_workflow.store.base import Heartbeat
 from active_workflow.testing.simulation.faulty import FaultyStore, Killed
+from active_workflow.testing.simulation.ledger import Entry
 from active_workflow.testing.simulation.world import SECOND, World
 
 MOST_TRIES = 3
@@ -74,10 +76,13 @@ class Callers:
 
     def send(self, id: str, event: Event, delay: int) -> None:
         """Deliver an event after a delay, as often as it takes."""
+        self._world.count("from outside", type(event).__name__)
         self._world.timeline.after(delay, lambda: self._deliver(id, event))
 
     def _deliver(self, id: str, event: Event) -> None:
         world = self._world
+        if isinstance(event, Rejected):  # said from now on, whether or not an answer comes back
+            world.judge.records[id].rejected.add(event.step)
         try:
             before, after = self._deliverer.deliver(id, event)
         except (StoreUnavailable, Killed):
@@ -85,6 +90,8 @@ class Callers:
             return
         except ActiveWorkflowError as error:
             world.log("outside: {} to {}: {!r}", event, id, error)
+            if isinstance(error, CompletionConflict) and isinstance(event, Completed):
+                self.send(id, event, 2 * SECOND)  # somebody else's word was first: it may turn out to be wrong
             return
         world.log("outside: {} to {}{}", event, id, " (no change)" if after is before else "")
         if after is not before:
@@ -95,12 +102,14 @@ class Callers:
 
     # --- Partners of external steps -----------------------------------------------------------------
 
-    def initiated(self, call: Call) -> None:
+    def initiated(self, entry: Entry) -> None:
         """The partner of an external step (or undo) begins to work."""
-        world = self._world
+        world, call = self._world, entry.call
         key = f"{call.kind}{call.attempt}~{next(self._numbers)}"
         payload = f'"{call.id}/{call.step}:{key}"'
-        correlation = None
+        correlation = entry.correlation if world.chance(0.5) else None
+        if world.chance(0.02):  # it mixes it up with another one, and finds out when that is refused
+            self.send(call.id, Completed(call.step, payload, f"not {key}", "c0"), world.up_to(SECOND))
         delay = world.up_to(6 * SECOND)
         if world.chance(0.2):
             for _ in range(3):
@@ -165,12 +174,23 @@ class Callers:
         stuck = [step.name for step in x.steps.values() if step.state is StepState.COMPENSATION_FAILED]
         for name in doubtful:
             record.resolved.add(name)
-            landed = self._world.ledger.landed((x.id, name))
-            result = None if landed is None or landed.answer is None else str(landed.answer)
-            self.send(x.id, Resolved(name, landed=landed is not None, result=result), 0)
+            self.send(x.id, self._found_out(x, name), 0)
         if stuck and self._world.chance(0.5):
             record.resolved.add(stuck[0])
             self.send(x.id, Resolved(stuck[0], undone=True), 0)
         elif stuck or (x.blocked is not None and x.blocked.kind is BlockKind.PIVOT):
+            blocking = [] if stuck else blocking_steps(x)
+            if blocking and self._world.chance(0.5):
+                record.resolved.add(blocking[0])
+                self.send(x.id, self._found_out(x, blocking[0]), 0)
+                return
             record.renewals += 5
             self.send(x.id, RetryRequested(), 0)
+
+    def _found_out(self, x: Execution, name: str) -> Resolved:
+        """An operator looks at what a step really did, or has it passed over going forward."""
+        if x.phase is Phase.FORWARD and self._world.chance(0.3):
+            return Resolved(name, skip=True)
+        landed = self._world.ledger.landed((x.id, name))
+        result = None if landed is None or landed.answer is None else str(landed.answer)
+        return Resolved(name, landed=landed is not None, result=result)

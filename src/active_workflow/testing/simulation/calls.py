@@ -1,5 +1,6 @@
 """Judging calls: whether user code may be called now, by what the store and the ledger say."""
 
+from active_workflow.core.retry import RetryPolicy
 from active_workflow.core.snapshot import Step
 from active_workflow.core.states import Effect, Phase, StepState
 from active_workflow.engine.call import Call, CallKind
@@ -7,6 +8,7 @@ from active_workflow.testing.simulation.broken import demand
 from active_workflow.testing.simulation.ledger import Entry, Ledger
 from active_workflow.testing.simulation.record import Record
 
+_CAME_TO_NOTHING = frozenset({"skipped", "rolled back"})
 _UNDONE_OR_STUCK = frozenset({StepState.COMPENSATED, StepState.COMPENSATION_FAILED})
 
 
@@ -53,7 +55,7 @@ def _check_run(record: Record, call: Call, ledger: Ledger, now: int) -> None:
     for name in plan.after:
         turned = row.phase is Phase.UNDOING  # it is called once more to learn whether it landed
         demand(turned or row.is_done(name), 6, f"{call}: {name} is not recorded as done")
-    earlier = [entry for entry in ledger.runs.get(key, ()) if entry.end != "skipped"]
+    earlier = [entry for entry in ledger.runs.get(key, ()) if entry.end not in _CAME_TO_NOTHING]
     if earlier:
         _check_again(record, call, earlier[-1], now)
     runs = (CallKind.RUN, call.step)
@@ -62,7 +64,7 @@ def _check_run(record: Record, call: Call, ledger: Ledger, now: int) -> None:
     if plan.at_most_once and not plan.verifies:
         known = all(entry.end == "raised" for entry in earlier)
         demand(
-            known or call.step in record.resolved or record.renewals,
+            known or call.step in record.resolved | record.rejected or record.renewals,
             5,
             f"{call}: at most once, and what it did is unknown",
         )
@@ -81,6 +83,17 @@ def _check_again(record: Record, call: Call, last: Entry, now: int) -> None:
     elif last.end == "returned" and plan.kind == "call":
         late = last.call.timeout is not None and last.call.stopping
         demand(late, 2, f"{call}: attempt {last.call.attempt} returned under this lease")
+    elif last.end == "raised" and last.ended is not None and plan.retry and not record.renewals:
+        pause = _least_delay(plan.retry[0], record.row.step(call.step).run.failures)
+        demand(now >= last.ended + pause, 14, f"{call}: its retry's delay of {pause} µs is not over")
+
+
+def _least_delay(policy: RetryPolicy, failures: int) -> int:
+    """Give how long a retry has to wait at least, reckoned without the law; every policy here is for all errors."""
+    base = policy.first_delay or 0
+    if policy.backoff == "exponential" and failures > 1:
+        base <<= failures - 1
+    return min(base // 2 if policy.jitter else base, policy.max_delay)
 
 
 def _check_undo(record: Record, call: Call, ledger: Ledger) -> None:
@@ -97,13 +110,13 @@ def _check_undo(record: Record, call: Call, ledger: Ledger) -> None:
     demand(not others, 7, f"{call}: the undo of {others} is not over")
     place = record.order.index(call.step) if call.step in record.order else -1
     demand(place >= 0, 7, f"{call}: the step has no outcome")
-    later = record.order[place + 1 :] if call.attempt == 1 else ()  # one that has begun is brought to an end
+    later = record.order[place + 1 : record.undo_began[call.step]]  # one that has begun is brought to an end
     for name in later:
         demand(_is_behind(row.steps[name], plan_compensates=row.plan.by_name[name].compensates), 7,
                f"{call}: {name} was recorded later and is not undone yet")  # fmt: skip
     undos = (CallKind.UNDO, call.step)
     most = 1 + record.interruptions[undos] + record.failures[undos] + record.renewals
-    earlier = len(ledger.undos.get(key, ()))
+    earlier = sum(entry.end not in _CAME_TO_NOTHING for entry in ledger.undos.get(key, ()))
     demand(earlier < most, 5, f"{call}: {earlier} undos before, {most} are accounted for in all")
 
 

@@ -14,6 +14,7 @@ from active_workflow.testing.simulation.callers import Callers
 from active_workflow.testing.simulation.faulty import FaultyStore, Killed
 from active_workflow.testing.simulation.plans import DIFFERENT_PLANS, numbered_plan
 from active_workflow.testing.simulation.process import Process
+from active_workflow.testing.simulation.tally import Tally
 from active_workflow.testing.simulation.usercode import UserCode
 from active_workflow.testing.simulation.world import LEASE, SECOND, START, World
 
@@ -27,9 +28,9 @@ MOST_MOVES = 15_000
 class Cluster:
     """One run of one seed."""
 
-    def __init__(self, seed: int, *, traced: bool = False) -> None:
+    def __init__(self, seed: int, *, traced: bool = False, tally: Tally | None = None) -> None:
         """Set the stage."""
-        self.world = world = World(seed, traced=traced)
+        self.world = world = World(seed, traced=traced, tally=tally)
         self._code = UserCode(world)
         self._callers = Callers(world, self._hint)
         self._code.initiated = self._callers.initiated
@@ -63,6 +64,8 @@ class Cluster:
                 left = [f"{x.id} is {x.state}" for x in self.world.judge.unrested()]
                 raise Broken(f"INV1: not at rest after {timeline.moves} moves: {', '.join(left)}")
         self.world.judge.sum_up()
+        for record in self.world.judge.records.values():
+            self.world.count("end", record.row.state)
         self._poison_alone_fails()
 
     # --- Processes ----------------------------------------------------------------------------------
@@ -77,6 +80,9 @@ class Cluster:
         )
         if not world.quiet and world.chance(0.1):
             process.lacks = frozenset(record.row.plan.hash for record in world.judge.records.values())
+            world.count("blow", "has other code")
+        if limited:
+            world.count("blow", "has one queue")
         self._hosts[place] = process
 
     def _reboot(self, place: int) -> None:
@@ -97,12 +103,16 @@ class Cluster:
             partial(process.freeze, duration),
             partial(process.starve, duration),
         )
-        world.random.choice(blows)()
+        number = world.random.randrange(len(blows))
+        world.count("blow", ("kill", "drain", "freeze", "starve")[number])
+        blows[number]()
 
     def _hint(self, id: str) -> None:
         for process in self._hosts:
             if process is not None and self.world.chance(self._hints):
                 process.tell(partial(self._look, process, id))
+            elif process is not None:
+                self.world.count("blow", "is not told")
 
     def _look(self, process: Process, id: str) -> None:
         process.scheduler.touched(id)

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from active_workflow.core.change import Change
 from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State
-from active_workflow.errors import StoreUnavailable, UnknownCommit
+from active_workflow.errors import DataRejected, StoreUnavailable, UnknownCommit
 from active_workflow.store.base import (
     Applied,
     Claimed,
@@ -18,7 +18,9 @@ from active_workflow.store.base import (
     NewExecution,
     Query,
     Renewed,
+    Verdict,
 )
+from active_workflow.store.transactions import Decide
 from active_workflow.testing.simulation.world import World
 
 Answer = TypeVar("Answer")
@@ -62,6 +64,7 @@ class FaultyStore:
         if fault is None:
             return act()
         self._world.log("{} {}: {}", self._process.name, name, fault)
+        self._world.count("fault", f"{name} {fault}")
         if fault == "slow":
             self._wait(faults.delay())
         elif fault == "fails before":
@@ -109,8 +112,30 @@ class FaultyStore:
         def act() -> Sequence[Applied]:
             answers = self._store.commit(changes)
             after = {x.id: x for x in self._store.load([change.id for change in changes])}
+            for answer in answers:
+                self._world.count("answer", answer.verdict)
             self._world.judge.committed(self._process.name, changes, answers, after)
             return answers
+
+        return self._try("commit", act)
+
+    def complete(self, known: Execution, decide: Decide, effect: Callable[[], None]) -> bool:
+        """Commit what is decided of a transactional step; ``effect`` happens with it, or not at all."""
+
+        def act() -> bool:
+            for seen in (known, *self._store.load([known.id])):
+                change = decide(seen)
+                if change is None:
+                    return False
+                [answer] = answers = self._store.commit([change])
+                if answer.verdict is Verdict.REJECTED:
+                    raise DataRejected(answer.detail)
+                if answer.verdict is Verdict.APPLIED:
+                    effect()
+                    after = {x.id: x for x in self._store.load([change.id])}
+                    self._world.judge.committed(self._process.name, [change], answers, after)
+                    return True
+            return False
 
         return self._try("commit", act)
 

@@ -2,7 +2,8 @@
 
 The numbers of the invariants: 2 an outcome never changes, 3 terminal is final, 4 no write without the
 lease, 5 effects are accounted for, 6 no step before those it needs, 7 undo in strict reverse order,
-8 signals are consumed once and never dropped, 10 attempts are bounded, 15 notices follow the commits.
+8 signals are consumed once and never dropped, 9 what was answered stays, 10 attempts are bounded, 14 delays
+are kept, 15 notices follow the commits.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -16,8 +16,11 @@ class Entry:
         began: When.
         effect: Whether it had its effect on the world, by now.
         end: How it ended: ``returned``, ``raised``, ``skipped``, ``unfit`` (returned what can't be
-            recorded), ``stopped`` (cancelled), ``died`` (with its process); None while it runs.
+            recorded), ``stopped`` (cancelled), ``rolled back`` (returned, and its transaction came to
+            nothing), ``died`` (with its process); None while it runs.
         answer: What it returned.
+        ended: When it ended, as far as that is watched.
+        correlation: The id under which the partner of an external step knows it.
     """
 
     call: Call
@@ -26,6 +29,15 @@ class Entry:
     effect: bool = False
     end: str | None = None
     answer: object = None
+    ended: int | None = None
+    correlation: str | None = None
+
+    @property
+    def transactional(self) -> bool:
+        """Whether its effect is recorded with it, or does not happen."""
+        call = self.call
+        plan = call.execution.plan.by_name[call.step]
+        return plan.transactional and call.kind in (CallKind.RUN, CallKind.UNDO)
 
 
 Key = tuple[str, str]

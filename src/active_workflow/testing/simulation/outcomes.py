@@ -38,6 +38,8 @@ def check(record: Record, before: Execution, after: Execution, ledger: Ledger) -
                 _check_completion(record, before, after, step, ledger)
             _check_bounds(after, step)
     demand(before.steps.keys() <= after.steps.keys(), 2, "a step was forgotten")
+    if before.ending is not None:
+        demand(after.ending == before.ending, 9, f"why {before.id} ends was recorded, and forgotten or changed")
     _check_signals(record, before, after)
 
 
@@ -70,6 +72,9 @@ def _check_bounds(x: Execution, step: Step) -> None:
         demand(run.failures <= most + 1, 10, f"{step.name} failed {run.failures} times, {most} are allowed")
     most = plan.max_interruptions + (x.phase is not Phase.FORWARD)  # one more to learn if it landed
     demand(step.run.strikes <= most, 10, f"{step.name} lost its worker too often")
+    if plan.kind.calls:
+        often = f"{step.name} failed {step.run.failures} times in {step.run.attempts} attempts"
+        demand(step.run.failures <= step.run.attempts, 10, often)
 
 
 def _check_signals(record: Record, before: Execution, after: Execution) -> None:
@@ -127,6 +132,9 @@ def note(record: Record, before: Execution, after: Execution) -> None:
             record.failures[CallKind.RUN, name] += max(0, step.run.failures - old.run.failures)
             record.failures[CallKind.UNDO, name] += max(0, step.undo.failures - old.undo.failures)
     record.order += [step.name for step in sorted(fresh, key=lambda step: step.seq or 0)]
+    for name, step in after.steps.items():
+        if step.undo.attempts:
+            record.undo_began.setdefault(name, len(record.order))
 
 
 # --- The end ----------------------------------------------------------------------------------------
@@ -143,6 +151,9 @@ def check_end(record: Record, ledger: Ledger) -> None:
         run, undo = (CallKind.RUN, step.name), (CallKind.UNDO, step.name)
         most = 1 + record.interruptions[run] + record.failures[run] + record.renewals
         demand(effects <= most, 5, f"{effects} effects of {key}, {most} are accounted for")
+        if plan.transactional and step.name not in record.resolved:
+            once = step.name in record.completed
+            demand(effects == once, 5, f"{effects} effects of {key}, which is transactional and {step.state}")
         undone = sum(entry.effect for entry in ledger.undos.get(key, ()))
         most = 1 + record.interruptions[undo] + record.failures[undo] + record.renewals
         demand(undone <= most, 5, f"{undone} undos of {key}, {most} are accounted for")

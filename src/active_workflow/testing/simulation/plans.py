@@ -51,6 +51,7 @@ def _step(random: Random, name: str, kind: StepKind, **options: Any) -> StepPlan
     if kind is StepKind.SIGNAL:
         options["signals"] = random.choice((("go",), ("go", "stop"), ("stop",)))
         options["on_timeout"] = random.choice(("fail", "continue"))
+        options["store_as"] = "shared" if chance(0.15) else None
         timeout = random.randrange(3, 15) * SECOND if chance(0.4) else None
         return StepPlan(name, kind, timeout=timeout, decides=chance(0.2), **options)
     options["retry"] = _policy(random, most=4)
@@ -59,6 +60,8 @@ def _step(random: Random, name: str, kind: StepKind, **options: Any) -> StepPlan
     options |= _external_options(random) if kind is StepKind.EXTERNAL else _call_options(random)
     if chance(0.6):
         options |= _undo_options(random)
+        if options.get("transactional"):
+            options |= {"compensate_on": "completed", "undo_external": False}
     return StepPlan(name, kind, max_interruptions=3, **options)
 
 
@@ -67,6 +70,9 @@ def _call_options(random: Random) -> dict[str, Any]:
     if random.random() < 0.4:  # noqa: PLR2004
         options["timeout"] = random.randrange(1, 6) * SECOND
         options["abandon_after"] = random.choice((None, 0, 3 * SECOND))
+    options["transactional"] = random.random() < 0.2  # noqa: PLR2004
+    if options["transactional"]:
+        return options
     options["verifies"] = random.random() < 0.2  # noqa: PLR2004
     options["at_most_once"] = random.random() < 0.15  # noqa: PLR2004
     return options
@@ -75,7 +81,11 @@ def _call_options(random: Random) -> dict[str, Any]:
 def _external_options(random: Random) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if random.random() < 0.5:  # noqa: PLR2004
-        options["timeout"] = random.randrange(4, 15) * SECOND
+        options["timeout"] = random.randrange(1, 15) * SECOND
+        options["abandon_after"] = random.choice((None, 0, 3 * SECOND))
+    options["verifies"] = random.random() < 0.2  # noqa: PLR2004
+    options["at_most_once"] = random.random() < 0.2  # noqa: PLR2004
+    options["store_as"] = "shared" if random.random() < 0.15 else None  # noqa: PLR2004
     if random.random() < 0.2:  # noqa: PLR2004
         options["heartbeat_timeout"] = random.randrange(2, 6) * SECOND
     return options

@@ -2,16 +2,21 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from active_workflow.core.change import Change
 from active_workflow.core.events import Event
 from active_workflow.core.snapshot import Execution
 from active_workflow.engine.call import Call, Report, not_called, overtime
+from active_workflow.engine.committer import Outcome
 from active_workflow.engine.driver import Driver
 from active_workflow.engine.scheduler import Scheduler, WorkerSettings
+from active_workflow.engine.transactional import Transactional
 from active_workflow.errors import StoreError
 from active_workflow.testing.simulation.broken import Broken
 from active_workflow.testing.simulation.faulty import FaultyStore, Killed
 from active_workflow.testing.simulation.ledger import Entry
+from active_workflow.testing.simulation.transaction import SimulatedTransaction
 from active_workflow.testing.simulation.usercode import UserCode
 from active_workflow.testing.simulation.world import LEASE, MILLISECOND, SECOND, World
 
@@ -44,18 +49,24 @@ class Process:
         self._world = world
         self._code = code
         self._on_end = on_end
-        self._skew = world.random.choice((0, 0, -30 * MILLISECOND, 30 * MILLISECOND))
+        self._skew = world.random.choice((0, 0, -SECOND, -30 * MILLISECOND, 30 * MILLISECOND, SECOND))
+        if self._skew:
+            world.count("blow", "is skewed")
         self._slots = world.random.choice(world.slots)
-        settings = WorkerSettings(name, LEASE, 2 * SECOND, self._slots, queues)
+        settings = WorkerSettings(
+            name, LEASE, 2 * SECOND, self._slots, queues, one_transaction=world.one_transaction
+        )
         self.scheduler = Scheduler(settings, self._serves, world.random.random)
-        store = FaultyStore(world, self)
-        self._driver = Driver(self.scheduler, store, self.now, self._recorded)
+        self._store = FaultyStore(world, self)
+        self._driver = Driver(self.scheduler, self._store, self.now, self._recorded)
+        self._transactional = Transactional(self._store, self.now, world.random.random, LEASE)
         self._inbox: list[Callable[[], None]] = []
         self._queue: deque[Call] = deque()
         self._running: dict[Call, Entry] = {}
         self._frozen_until = 0
         self._starved_until = 0
         self._busy = False
+        self._committing = False
         self._wake_at: int | None = None
         self._failures = 0
         self._deadline: int | None = None
@@ -122,6 +133,22 @@ class Process:
         self._report(Report(entry.call, event))
         self._fill_slots()
 
+    def transact(self, entry: Entry, event: Event) -> None:
+        """The code of a transactional step has ended: what it did is recorded with it, or not done."""
+        transaction = SimulatedTransaction(self._store, entry)
+        try:
+            report = self._transactional.conclude(entry.call, event, transaction)
+        except Killed:
+            return
+        if transaction.broken is not None:
+            raise transaction.broken
+        if entry.end == "returned" and not entry.effect:
+            entry.end = "rolled back"
+        self._world.log("{}: {} {}: {}", self.name, entry.call, entry.end, report.event)
+        self._running.pop(entry.call, None)
+        self._report(report)
+        self._fill_slots()
+
     def _report(self, report: Report) -> None:
         self.tell(lambda: self.scheduler.report(report, self.now()))
 
@@ -161,11 +188,10 @@ class Process:
             self._sleep()
 
     def _turn(self) -> None:
-        inbox, self._inbox = self._inbox, []
-        for act in inbox:
-            act()
         try:
-            calls = self._driver.turn()
+            while self._inbox:
+                self._inbox.pop(0)()
+            calls = self._calls()
             self._failures = 0
         except StoreError:
             self._failures += 1
@@ -176,11 +202,39 @@ class Process:
         self._fill_slots()
         self._stop_expired()
 
+    def _calls(self) -> list[Call]:
+        """Do what is to be done in the store, and give the calls to make: as ``Worker`` does it.
+
+        Now and then a commit is made by a thread of its own, and much may happen before its answer is taken.
+        """
+        if self._committing:
+            self._driver.renew()
+        elif self._world.chance(0.5):
+            return self._driver.turn()
+        elif changes := self._driver.prepare():
+            self._committing = True
+            self.later(self._world.up_to(100 * MILLISECOND), lambda: self._commit(changes))
+        return self.scheduler.calls()
+
+    def _commit(self, changes: Sequence[Change]) -> None:
+        try:
+            outcome: Outcome = self._driver.store.commit(changes)
+        except Killed:
+            return
+        except StoreError as error:
+            outcome = error
+        answered = partial(self._settle, changes, outcome)
+        self.later(self._world.up_to(100 * MILLISECOND), lambda: self.tell(answered))
+
+    def _settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        self._committing = False
+        self._driver.settle(changes, outcome)
+
     def _stop_expired(self) -> None:
         world = self._world
         for call in self.scheduler.expired(self.now()):
             entry = self._running.get(call)
-            stops = world.chance(0.5)
+            stops = world.chance(0.5) and not (entry and entry.transactional)
             if stops and entry is not None:
                 entry.end = "stopped"
                 del self._running[call]
@@ -196,12 +250,12 @@ class Process:
             self.wake(min(SLOWEST_RETRY, 50 * MILLISECOND * 2 ** min(self._failures, 10)))
             return
         now = self.now()
-        at = now if self._inbox else self.scheduler.wake_at(now)
+        at = now if self._inbox else self.scheduler.wake_at(now, committing=self._committing)
         if at is not None:
             self.wake(max(at - now, self._world.up_to(2 * MILLISECOND)))
 
     def _ended_in_order(self) -> bool:
-        if not self.scheduler.draining:
+        if not self.scheduler.draining or self._committing:
             return False
         if self.scheduler.held and self._world.timeline.now < (self._deadline or 0):
             return False

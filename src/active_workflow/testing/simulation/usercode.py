@@ -40,6 +40,10 @@ class Host(Protocol):
         """A call has ended."""
         ...
 
+    def transact(self, entry: Entry, event: Event) -> None:
+        """A call of a transactional step has ended."""
+        ...
+
     def kill(self) -> None:
         """End the process at once."""
         ...
@@ -61,7 +65,7 @@ class UserCode:
         self._tempers: dict[tuple[str, str, bool], str] = {}
         self._numbers = count(1)
         self.deaths = world.random.choice((0.0, 0.0, 0.03, 0.1))
-        self.initiated: Callable[[Call], None] = lambda _: None
+        self.initiated: Callable[[Entry], None] = lambda _: None
         self.poisoned: set[tuple[str, str]] = set()
         self.shortest = 0
 
@@ -88,8 +92,9 @@ class UserCode:
         temper = self._temper(call)
         duration = self._duration(call, temper)
         if temper == POISON or (not world.quiet and world.chance(self.deaths)):
+            world.count("blow", "is poisoned" if temper == POISON else "dies in a call")
             effect_at = world.random.randrange(duration + 1)
-            if world.chance(0.5):
+            if world.chance(0.5) and not entry.transactional:
                 host.later(effect_at, lambda: self._take_effect(entry))
             host.later(duration, host.kill)
             return
@@ -97,7 +102,7 @@ class UserCode:
         if not fails and call.kind is CallKind.RUN and world.chance(0.03):
             host.later(duration, lambda: self._end(host, entry, "skipped", Skipped(call.step, call.attempt)))
             return
-        if not fails or world.chance(0.2):
+        if (not fails or world.chance(0.2)) and not entry.transactional:
             host.later(world.random.randrange(duration + 1), lambda: self._take_effect(entry))
         host.later(duration, lambda: self._finish(host, entry, fails=fails))
 
@@ -123,9 +128,11 @@ class UserCode:
         entry.effect = True
         call = entry.call
         self._world.log("effect of {}", call)
+        if call.kind is CallKind.RUN and self._world.chance(0.3):
+            entry.correlation = f"c{call.attempt}"
         plan = call.execution.plan.by_name[call.step]
         if plan.undo_external if call.kind is CallKind.UNDO else plan.kind == "external":
-            self.initiated(call)
+            self.initiated(entry)
 
     def _finish(self, host: Host, entry: Entry, *, fails: bool) -> None:
         call = entry.call
@@ -145,8 +152,8 @@ class UserCode:
             return
         entry.answer = self._value(call)
         key = "shared" if world.chance(0.03) else call.step
-        correlation = f"c{call.attempt}" if world.chance(0.3) else None
-        event = Returned(call.step, call.attempt, str(entry.answer), {key: str(entry.answer)}, correlation)
+        answer = str(entry.answer)
+        event = Returned(call.step, call.attempt, answer, {key: answer}, entry.correlation)
         self._end(host, entry, "returned", event)
 
     def _value(self, call: Call) -> str:
@@ -158,10 +165,13 @@ class UserCode:
 
     def _end(self, host: Host, entry: Entry, how: str, event: Event) -> None:
         if entry.end is None:
-            entry.end = how
+            entry.end, entry.ended = how, self._world.timeline.now
             if how == "skipped":  # the attempt does not count, and its number may be used again
                 self._world.ledger.made.discard((entry.call.id, *entry.call.key))
-            host.ended(entry, event)
+            if entry.transactional:
+                host.transact(entry, event)
+            else:
+                host.ended(entry, event)
 
     # --- Questions ----------------------------------------------------------------------------------
 
@@ -169,7 +179,9 @@ class UserCode:
         world, call = self._world, entry.call
         fails = world.chance(0.05)
         if call.kind is CallKind.DECIDE:
-            event: Event = Decided(call.step, go=world.chance(0.8))
+            until = world.timeline.now + world.up_to(5 * SECOND)
+            sleeps = call.execution.plan.by_name[call.step].kind == "sleep"
+            event: Event = Decided(call.step, go=world.chance(0.8), until=until if sleeps else None)
             if fails:
                 event = DecideFailed(call.step, self._error())
         elif fails:

@@ -5,14 +5,13 @@ from random import Random
 from active_workflow.store.memory import MemoryStore
 from active_workflow.testing.simulation.judge import Judge
 from active_workflow.testing.simulation.ledger import Ledger
+from active_workflow.testing.simulation.tally import STORE_FAULTS, Tally
 from active_workflow.testing.simulation.timeline import Timeline
 
 START = 1_700_000_000_000_000
 MILLISECOND = 1_000
 SECOND = 1_000_000
 LEASE = 5 * SECOND
-
-_FAULTS = ("slow", "answer is late", "fails before", "answer is lost", "dies before", "dies after")
 
 
 class Faults:
@@ -34,7 +33,7 @@ class Faults:
         """Give what goes wrong with the next call, if anything does."""
         if self.rate == 0 or self._random.random() >= self.rate:
             return None
-        fault = self._random.choice(_FAULTS)
+        fault = self._random.choice(STORE_FAULTS)
         if fault.startswith("dies") and self._random.random() >= self._deaths:
             return None
         return fault
@@ -56,23 +55,35 @@ class World:
     Args:
         seed: Decides everything that happens in it.
         traced: Whether to keep a story of it to be read.
+        tally: Counts what happens, if that is wanted.
     """
 
-    def __init__(self, seed: int, *, traced: bool = False) -> None:
+    def __init__(self, seed: int, *, traced: bool = False, tally: Tally | None = None) -> None:
         self.random = Random(seed)
         self.timeline = Timeline(START)
-        self.store = MemoryStore(clock=lambda: self.timeline.now)
+        self.store = MemoryStore(clock=self.time)
         self.ledger = Ledger()
         self.faults = Faults(self.random)
         self.quiet = False
+        self._tally = tally
         self.slots: tuple[int, ...] = (1, 2, 4)
+        self.one_transaction = self.random.random() < 0.5  # noqa: PLR2004
         self.trace: list[tuple[int, str, tuple[object, ...]]] | None = [] if traced else None
         self.judge = Judge(self.ledger, self.timeline, self.log)
+
+    def time(self) -> int:
+        """Give the store's time."""
+        return self.timeline.now
 
     def log(self, text: str, *values: object) -> None:
         """Keep a line of the story, if there is to be one."""
         if self.trace is not None:
             self.trace.append((self.timeline.now, text, values))
+
+    def count(self, sort: str, what: str) -> None:
+        """Count something that happens, if that is wanted."""
+        if self._tally is not None:
+            self._tally[sort, what] += 1
 
     def story(self) -> str:
         """Give the story so far, one line each."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from active_workflow.store.base import ClaimRequest, Lease, NewExecution, Store
+from active_workflow.store.base import ClaimRequest, Clock, Lease, NewExecution, Store
 from active_workflow.testing.store_contract.builders import execution
 
 HOUR = 3_600_000_000
@@ -18,6 +18,10 @@ class Rules:
     def make_store(self) -> Store:
         """Give a new, empty store."""
         raise NotImplementedError("define make_store() in your subclass of StoreContract")
+
+    def make_store_at(self, clock: Clock) -> Store:  # noqa: ARG002 - for subclasses
+        """Give a new, empty store, another one at each call, for which it is as late as a clock says."""
+        pytest.skip("define make_store_at(clock) in your subclass of StoreContract")
 
     def make_second(self, store: Store) -> Store:
         """Give a second connection to a store's data; the very same store where there is no such thing."""

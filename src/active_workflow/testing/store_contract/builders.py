@@ -7,7 +7,7 @@ from active_workflow.core.attempts import Attempt, Failure, Run
 from active_workflow.core.change import Change, change_between
 from active_workflow.core.plan import Plan, StepKind, StepPlan
 from active_workflow.core.plan_data import sealed
-from active_workflow.core.snapshot import Ending, Execution, Signal, Step
+from active_workflow.core.snapshot import Ending, Execution, Signal
 from active_workflow.core.states import Effect, Phase, State, StepState
 
 T0 = 1_700_000_000_000_000
@@ -53,7 +53,8 @@ def execution(id: str, **changes: Any) -> Execution:
 def started(before: Execution, name: str, now: int = T0) -> Execution:
     """Start a step's first attempt."""
     run = Run(attempts=1, running=True, started_at=now, attempt_at=now)
-    return before.with_step(Step(name, StepState.RUNNING, run=run), started_at=before.started_at or now)
+    running = before.step(name).evolve(state=StepState.RUNNING, run=run)  # what it told before stays told
+    return before.with_step(running, started_at=before.started_at or now)
 
 
 def completed(

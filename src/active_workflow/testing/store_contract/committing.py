@@ -232,6 +232,13 @@ class CommitRules(Rules):
         store.commit([owned(it, later if still_waiting else completed(it, "fulfil"))])
         assert (store.load(["x1"])[0].step("fulfil").heartbeat == "1") is still_waiting
 
+    def test_a_heartbeat_survives_a_change_of_another_step(self, store: Store) -> None:
+        it = claimed(store)
+        it = advance(store, it, waiting(started(it, "fulfil"), "fulfil"))
+        store.touch([Heartbeat("x1", "fulfil", "1")])
+        store.commit([owned(it, completed(started(it, "charge"), "charge"))])
+        assert store.load(["x1"])[0].step("fulfil").heartbeat == "1"
+
     def test_the_due_time_of_a_new_execution_is_kept(self, store: Store) -> None:
         store.insert([NewExecution(execution("x1"), due_at=store.now() + HOUR)])
         assert claim(store) == []

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from active_workflow.core.snapshot import Block, BlockKind
 from active_workflow.store.base import ClaimRequest, Lease, NewExecution, Renewed, Store
 from active_workflow.testing.store_contract.base import HOUR, Rules, claim, insert, lease_of
 from active_workflow.testing.store_contract.builders import (
@@ -61,7 +62,7 @@ class LeaseRules(Rules):
             ({"workflows": []}, []),
             ({"queues": ["slow"]}, ["x3"]),
             ({"queues": ["slow", "default"], "workflows": ["Refund"]}, ["x2"]),
-            ({"not_plans": [make_plan(version=2).hash]}, ["x1", "x2", "x3"]),
+            ({"not_plans": [make_plan(version=2).hash]}, ["x1", "x2", "x3", "x4"]),  # none is blocked
         ],
     )
     @pytest.mark.parametrize("over", [False, True])
@@ -74,6 +75,24 @@ class LeaseRules(Rules):
             claim(store, "w0", lease=-1)
         assert (next_due(store, **filters) is not None) is bool(found)
         assert sorted(claim(store, **filters)) == found
+
+    @pytest.mark.parametrize("over", [False, True])
+    def test_blocked_ones_of_plans_without_code_are_left_to_others(self, store: Store, over: bool) -> None:
+        """Only those: another execution of the same plan may need other code, which is there."""
+        mine, other = make_plan(), make_plan(version=2)
+        blocked = Block(BlockKind.CODE, "it has no step 'b' any more")
+        rows = [(mine, None), (mine, blocked), (other, blocked)]
+        store.insert(
+            [
+                NewExecution(execution(f"x{n}", plan=plan).evolve(blocked=block), due_at=n)
+                for n, (plan, block) in enumerate(rows, 1)
+            ]
+        )
+        if over:
+            claim(store, "w0", lease=-1)
+        assert sorted(claim(store, not_plans=[mine.hash])) == ["x1", "x3"]
+        assert (next_due(store, not_plans=[mine.hash]) or HOUR) > 2
+        assert claim(store) == ["x2"]
 
     def test_next_due(self, store: Store) -> None:
         assert next_due(store) is None

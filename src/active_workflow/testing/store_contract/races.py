@@ -6,9 +6,24 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from active_workflow.core.snapshot import Execution
-from active_workflow.store.base import Applied, ClaimRequest, NewExecution, Store
+from active_workflow.store.base import (
+    Applied,
+    ClaimRequest,
+    Heartbeat,
+    Lease,
+    NewExecution,
+    Renewed,
+    Store,
+)
 from active_workflow.testing.store_contract.base import HOUR, Rules, claim, insert
-from active_workflow.testing.store_contract.builders import execution, outside, owned, signalled, started
+from active_workflow.testing.store_contract.builders import (
+    execution,
+    outside,
+    owned,
+    signalled,
+    started,
+    waiting,
+)
 
 T = TypeVar("T")
 
@@ -56,6 +71,35 @@ class RaceRules(Rules):
         change = owned(it, started(it, "reserve"))
         second.commit([change])
         assert store.load(["x1"]) == [change.after]
+
+    def test_many_may_prepare_at_once(self, store: Store, second: Store) -> None:
+        insert(store, "x1")
+        at_once(*(each.prepare for each in [store, second] * 3))
+        assert [it.id for it in second.load(["x1"])] == ["x1"]
+
+    def test_a_lease_is_renewed_and_released_by_its_token_alone(self, store: Store, second: Store) -> None:
+        insert(store, "x1")
+        claim(store)
+        lease = Lease("x1", 1)
+        assert second.renew([lease], 2 * HOUR) == [Renewed("x1", held=True, revision=1)]
+        second.release([lease], {"x1": 0})
+        assert store.renew([lease], HOUR) == [Renewed("x1", held=False, revision=1)]
+        assert claim(store, "w2") == ["x1"]
+
+    def test_signs_of_life_and_commits_meet_without_loss(self, store: Store, second: Store) -> None:
+        insert(store, "x1")
+        [it] = store.load(["x1"])
+        store.commit([outside(it, waiting(started(it, "fulfil"), "fulfil"))])
+
+        def beat() -> int:
+            return sum(second.touch([Heartbeat("x1", "fulfil", f"{n}")])[0] for n in range(20))
+
+        def signal() -> int:
+            return sum(signal_until_applied(store, "x1").verdict == "applied" for _ in range(20))
+
+        assert at_once(beat, signal) == [20, 20]
+        [it] = store.load(["x1"])
+        assert (it.signal_count, it.step("fulfil").heartbeat) == (20, "19")
 
     def test_each_row_is_claimed_once(self, store: Store, second: Store) -> None:
         insert(store, *(f"x{n:03}" for n in range(200)))

@@ -1,13 +1,22 @@
 # ruff: noqa: S101 - rules are asserts about plain numbers
 """Rules about what is stored: any text comes back as it went in, whatever is in it."""
 
+from typing import Any
+
 import pytest
 
 from active_workflow.errors import DataRejected
-from active_workflow.store.base import NewExecution, Store
+from active_workflow.store.base import NewExecution, Query, Store
 from active_workflow.store.serializer import JsonSerializer
-from active_workflow.testing.store_contract.base import Rules, claim, insert
-from active_workflow.testing.store_contract.builders import completed, execution, owned, retried, started
+from active_workflow.testing.store_contract.base import Rules, claim, insert, lease_of
+from active_workflow.testing.store_contract.builders import (
+    completed,
+    execution,
+    make_plan,
+    owned,
+    retried,
+    started,
+)
 
 TEXTS = [
     "",
@@ -41,6 +50,51 @@ class ValueRules(Rules):
         insert(store, id)
         assert claim(store) == [id]
         assert list(store.states([id])) == [id]
+
+    def test_names_are_compared_as_bytes(self, store: Store) -> None:
+        names = ["x", "X", "x ", "\u00e9", "e\u0301", "\u00df", "ss"]
+        store.insert(
+            [
+                NewExecution(
+                    execution(id, plan=make_plan(id, queue=id), parent_id=id, tags={id: id, "t": id}),
+                    due_at=0,
+                )
+                for id in names
+            ]
+        )
+        for id in names:
+            for query in (
+                Query(workflow=id),
+                Query(parent_id=id),
+                Query(tags={id: id}),
+                Query(tags={"t": id}),
+            ):
+                assert [it.id for it in store.find(query)] == [id]
+            assert [it.id for it in store.load([id])] == [id]
+            assert list(store.states([id])) == [id]
+            assert claim(store, queues=[id]) == [id]
+        found = store.load(names)
+        store.commit([owned(found[1], started(found[1], "reserve"))])
+        assert [it.revision for it in store.load(names)] == [1, 2, *[1] * (len(names) - 2)]
+        store.release([lease_of(store, "x")], {"x": 0})
+        assert claim(store, workflows=["X"]) == []
+        assert claim(store, workflows=["x"]) == ["x"]
+
+    @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+    @pytest.mark.parametrize("field", ["id", "parent_id", "input_hash", "tag", "tag's value", "input's key"])
+    def test_text_that_is_none_is_kept_or_refused_whole(self, store: Store, text: str, field: str) -> None:
+        fields: dict[str, Any] = {
+            "tag": {"tags": {text: "a"}},
+            "tag's value": {"tags": {"a": text}},
+            "input's key": {"input": {text: "1"}},
+        }
+        new = execution(**{"id": "x2", **fields.get(field, {field: text})})
+        try:
+            store.insert([NewExecution(execution("x1")), NewExecution(new)])
+        except DataRejected:
+            assert list(store.load(["x1", "x2"])) == []
+        else:
+            assert store.load([new.id]) == [new]
 
     def test_a_megabyte(self, store: Store) -> None:
         big = JsonSerializer().dump("é" * 500_000 + "x" * 500_000)

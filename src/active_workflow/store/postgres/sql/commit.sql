@@ -102,3 +102,7 @@ signalled AS (DELETE FROM aw_signals g USING old o WHERE g.execution_id = o.id),
 keyed AS (DELETE FROM aw_keys k USING old o WHERE k.key = o.key AND k.execution_id = o.id),
 gone AS (DELETE FROM aw_executions e USING old o WHERE e.id = o.id RETURNING 1)
 SELECT count(*) FROM gone;
+
+-- name: lock
+-- Holds one execution as it is until the end of the transaction.
+SELECT FROM aw_executions WHERE id = $1::text FOR UPDATE;

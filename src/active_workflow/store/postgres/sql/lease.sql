@@ -22,7 +22,7 @@ reach AS MATERIALIZED (
     SELECT e.due_at, e.id FROM aw_executions e
      WHERE e.workflow = s.workflow AND e.queue = s.queue AND e.lease_until IS NULL AND e.due_at IS NOT NULL
        AND e.due_at <= (SELECT now FROM clock) AND e.format <= $4::int
-       AND ($7::text[] IS NULL OR e.plan <> ALL ($7::text[]))
+       AND ($7::text[] IS NULL OR e.state <> 'blocked' OR e.plan <> ALL ($7::text[]))
      ORDER BY e.due_at, e.id LIMIT $2::bigint) r
    WHERE (SELECT count(*) FROM served) > 1
    ORDER BY r.due_at, r.id OFFSET greatest($2::bigint - 1, 0) LIMIT 1),
@@ -33,14 +33,14 @@ fresh AS MATERIALIZED (
        AND e.due_at <= (SELECT now FROM clock) AND e.format <= $4::int
        AND (e.due_at, e.id) <= (coalesce((SELECT due_at FROM reach), 9223372036854775807),
                                 coalesce((SELECT id FROM reach), ''))
-       AND ($7::text[] IS NULL OR e.plan <> ALL ($7::text[]))
+       AND ($7::text[] IS NULL OR e.state <> 'blocked' OR e.plan <> ALL ($7::text[]))
      ORDER BY e.due_at, e.id LIMIT $2::bigint FOR UPDATE SKIP LOCKED) f),
 lapsed AS MATERIALIZED (
   SELECT id, lease_until AS at FROM aw_executions
    WHERE lease_until IS NOT NULL AND lease_until <= (SELECT now FROM clock) AND format <= $4::int
      AND ($5::text[] IS NULL OR workflow = ANY ($5::text[]))
      AND ($6::text[] IS NULL OR queue = ANY ($6::text[]))
-     AND ($7::text[] IS NULL OR plan <> ALL ($7::text[]))
+     AND ($7::text[] IS NULL OR state <> 'blocked' OR plan <> ALL ($7::text[]))
    ORDER BY lease_until, id LIMIT $2::bigint FOR UPDATE SKIP LOCKED),
 due AS MATERIALIZED (
   SELECT id, at, held FROM (
@@ -62,7 +62,7 @@ SELECT NULL, (SELECT now FROM clock), least(
        AND (e.due_at, e.id) > (
          coalesce((SELECT at FROM due WHERE NOT held ORDER BY at DESC, id DESC LIMIT 1), -9223372036854775808),
          coalesce((SELECT id FROM due WHERE NOT held ORDER BY at DESC, id DESC LIMIT 1), ''))
-       AND ($7::text[] IS NULL OR e.plan <> ALL ($7::text[]))
+       AND ($7::text[] IS NULL OR e.state <> 'blocked' OR e.plan <> ALL ($7::text[]))
      ORDER BY e.due_at, e.id LIMIT 1) n),
   (SELECT lease_until FROM aw_executions
     WHERE lease_until IS NOT NULL AND format <= $4::int
@@ -71,7 +71,7 @@ SELECT NULL, (SELECT now FROM clock), least(
         coalesce((SELECT id FROM due WHERE held ORDER BY at DESC, id DESC LIMIT 1), ''))
       AND ($5::text[] IS NULL OR workflow = ANY ($5::text[]))
       AND ($6::text[] IS NULL OR queue = ANY ($6::text[]))
-      AND ($7::text[] IS NULL OR plan <> ALL ($7::text[]))
+      AND ($7::text[] IS NULL OR state <> 'blocked' OR plan <> ALL ($7::text[]))
     ORDER BY lease_until, id LIMIT 1));
 
 -- name: renew

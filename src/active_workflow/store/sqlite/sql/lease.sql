@@ -6,13 +6,13 @@ SELECT id FROM (
    WHERE lease_until IS NULL AND due_at IS NOT NULL AND due_at <= :now AND format <= :format
      AND (:workflows IS NULL OR workflow IN (SELECT value FROM json_each(:workflows)))
      AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
-     AND (:not_plans IS NULL OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
+     AND (:not_plans IS NULL OR state <> 'blocked' OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
   UNION ALL
   SELECT id, lease_until AS at FROM aw_executions
    WHERE lease_until IS NOT NULL AND lease_until <= :now AND format <= :format
      AND (:workflows IS NULL OR workflow IN (SELECT value FROM json_each(:workflows)))
      AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
-     AND (:not_plans IS NULL OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
+     AND (:not_plans IS NULL OR state <> 'blocked' OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
   ORDER BY at, id LIMIT :limit);
 
 -- name: next_due
@@ -22,14 +22,14 @@ SELECT min(at) FROM (
    WHERE lease_until IS NULL AND due_at IS NOT NULL AND format <= :format
      AND (:workflows IS NULL OR workflow IN (SELECT value FROM json_each(:workflows)))
      AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
-     AND (:not_plans IS NULL OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
+     AND (:not_plans IS NULL OR state <> 'blocked' OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
    ORDER BY due_at LIMIT 1)
   UNION ALL
   SELECT * FROM (SELECT lease_until FROM aw_executions
    WHERE lease_until IS NOT NULL AND format <= :format
      AND (:workflows IS NULL OR workflow IN (SELECT value FROM json_each(:workflows)))
      AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
-     AND (:not_plans IS NULL OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
+     AND (:not_plans IS NULL OR state <> 'blocked' OR plan NOT IN (SELECT value FROM json_each(:not_plans)))
    ORDER BY lease_until LIMIT 1));
 
 -- name: claim
