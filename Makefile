@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench simulate explore docs services clean lint format types types-pyright floors unit
+.PHONY: help demo test check bench simulate explore chaos docs services clean lint format types types-pyright floors unit
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -37,6 +37,9 @@ simulate: .venv/dev ## Run a simulated cluster under faults (SEEDS=0:10000, JOBS
 
 explore: .venv/dev ## Explore small clusters to the last state (ARGS="cancel", ARGS=--large)
 	@$(BIN)/python -m active_workflow.testing.statespace $(ARGS)
+
+chaos: .venv/dev ## Break workers and servers, ten minutes long (ARGS="--minutes 60 --store postgres --fault restart --seed 7")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: .venv/dev ## Run every page of the documentation, and check its links
 	@$(BIN)/python -m pytest -q tests/test_docs.py tests/docs

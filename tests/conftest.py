@@ -24,7 +24,7 @@ from tests.servers.fixtures import (  # noqa: F401 - for all tests
 from tests.services import MISSING
 
 TESTS = Path(__file__).parent
-SLOW = [TESTS / "crash", TESTS / "stress"]
+SLOW = [TESTS / "crash"]
 LARGE = "test_ten_thousand_through_their_whole_life"
 """One of the shipped contract's; it takes seconds where ten thousand rows are really written."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from active_workflow.core.diagram import moves_diagram
 from bench.figures import figures
 from bench.tables import page as bench_page
+from tests.chaos import matrix
 from tests.docs.pages import PAGES, ROOT
 
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
@@ -30,6 +31,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "checkout-plan": lambda: fenced(checkout_plan()),
     "bench": bench_page,
     "bench-figures": figures,
+    "fault-matrix": matrix.table,
 }
 
 

@@ -54,12 +54,15 @@ class MariaDBServer(Server):
         durable: Whether a commit waits for the disk, as in production. Tests don't need it: a server that
             is killed loses nothing that the system has taken.
         settings: More settings of the server.
+        within: Where to put its folder; None is the usual place.
     """
 
-    def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, settings: Mapping[str, str] | None = None, within: Path | None = None
+    ) -> None:
         server, install = find_binaries()
         owner = unprivileged()
-        folder = make_folder("mariadb", owner)
+        folder = make_folder("mariadb", owner, within)
         data = folder / "data"
         self.port = free_port()
         self.password = secrets.token_hex(8)
@@ -118,15 +121,19 @@ class MariaDBServer(Server):
         """End all who are connected, drop the database of single tests, make it anew, and give its URL."""
         name = "test_one"
         with closing(self.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT id FROM information_schema.processlist WHERE user = %s AND id <> connection_id()",
-                [_USER],
-            )
-            for (number,) in cursor.fetchall():
-                _kill(cursor, number)
+            self.end_others(cursor)
             cursor.execute(f"DROP DATABASE IF EXISTS {name}")
             cursor.execute(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    def end_others(self, cursor: Any) -> int:
+        """End all connections but one's own, and tell how many there were."""
+        others = "SELECT id FROM information_schema.processlist WHERE user = %s AND id <> connection_id()"
+        cursor.execute(others, [_USER])
+        found = cursor.fetchall()
+        for (number,) in found:
+            _kill(cursor, number)
+        return len(found)
 
 
 def _users(folder: Path, password: str) -> Path:

@@ -93,6 +93,7 @@ class PostgresServer(Server):
         durable: Whether a commit waits for the disk, as in production. Tests don't need it: a server that
             is stopped at once loses nothing that the system has taken.
         settings: More settings of the server.
+        within: Where to put its folder; None is the usual place.
         version: An older version than the newest there is.
     """
 
@@ -101,11 +102,12 @@ class PostgresServer(Server):
         *,
         durable: bool = False,
         settings: Mapping[str, str] | None = None,
+        within: Path | None = None,
         version: int | None = None,
     ) -> None:
         binaries = find_binaries() if version is None else find_older(version)
         owner = unprivileged()
-        folder = make_folder("postgres", owner)
+        folder = make_folder("postgres", owner, within)
         data = folder / "data"
         made = subprocess.run(
             [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", *_MAKING],

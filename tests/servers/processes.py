@@ -36,9 +36,9 @@ def unprivileged() -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def make_folder(name: str, owner: dict[str, Any]) -> Path:
+def make_folder(name: str, owner: dict[str, Any], within: Path | None = None) -> Path:
     """A new folder that the server's user may enter and write to."""
-    folder = Path(tempfile.mkdtemp(prefix=f"active-workflow-{name}-", dir=_readable_temp()))
+    folder = Path(tempfile.mkdtemp(prefix=f"active-workflow-{name}-", dir=within or _readable_temp()))
     if owner:
         os.chown(folder, owner["user"], owner["group"])
     return folder
@@ -60,6 +60,15 @@ class Server:
         self._answers = answers
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = unprivileged()
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def run_under(self, command: list[str]) -> None:
+        """Have it started by a command that becomes it, such as ``env`` with variables."""
+        self._command = [*command, *self._command]
 
     def start(self) -> None:
         """Start it and wait until it answers."""

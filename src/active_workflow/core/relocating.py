@@ -58,6 +58,7 @@ def departed(x: Execution, place: str, ticket: str, now: int) -> Execution:
     return x.evolve(
         paused_at=now if x.paused_at is None else x.paused_at,
         elsewhere=Elsewhere(place, ticket, paused_at=x.paused_at),
+        asked_under=None,  # claims are counted anew over there
     )
 
 

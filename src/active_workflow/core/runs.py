@@ -25,6 +25,16 @@ def interrupted(run: Run) -> Failure:
     )
 
 
+def no_answer(lost: int) -> Failure:
+    """Give the error of a question that lost its worker too often."""
+    return Failure(
+        type="Interrupted",
+        message=f"asking lost its worker {lost} times in a row",
+        names=INTERRUPTED_NAMES,
+        retryable=False,
+    )
+
+
 # --- What befalls an attempt ------------------------------------------------------------------------
 
 

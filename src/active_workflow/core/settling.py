@@ -41,7 +41,7 @@ def verify_failed(x: Execution, event: VerifyFailed, now: int) -> Execution:
     retry_at = runs.next_attempt_at(run.evolve(failures=doubts), plan.retry, event.error, event.roll, now)
     if retry_at is None:
         return _still_unknown(x, step.evolve(run=run), now)
-    return x.with_step(step.evolve(run=run.evolve(retry_at=retry_at)))
+    return x.with_step(step.evolve(run=run.evolve(retry_at=retry_at)), asked_under=x.token)
 
 
 def _still_unknown(x: Execution, step: Step, now: int) -> Execution:
@@ -80,4 +80,34 @@ def decide_failed(x: Execution, event: DecideFailed, now: int) -> Execution:
     x = x if x.started_at is not None else x.evolve(started_at=now)
     step = x.step(event.step)
     run = runs.ended_badly(step.run, event.error, now)
-    return after_error(x, step, run, event.roll, now, effect=Effect.NONE)
+    return after_error(x.evolve(asked_under=x.token), step, run, event.roll, now, effect=Effect.NONE)
+
+
+# --- Questions that kill who asks them --------------------------------------------------------------
+
+
+def with_questions(x: Execution) -> Execution:
+    """Give the execution with a note of the claim under which a question is open, or of none.
+
+    Asking is no attempt, and no commit comes before it. But each claim raises the token, and whoever hands
+    an execution back in order takes the note out: so claims since the note have lost their workers.
+    """
+    if any(asks_verify(x, x.step(plan.name)) or wants_decision(x, plan.name) for plan in x.plan.steps):
+        return x if x.asked_under is not None else x.evolve(asked_under=x.token)
+    return x if x.asked_under is None else x.evolve(asked_under=None)
+
+
+def unanswered(x: Execution, now: int) -> Execution:
+    """Give up questions that have lost too many workers: nobody knows the answer, a condition has failed."""
+    if x.asked_under is None:
+        return x
+    lost = x.token - x.asked_under
+    for plan in x.plan.steps:
+        if lost < plan.max_interruptions:
+            continue
+        step, error = x.step(plan.name), runs.no_answer(lost)
+        if asks_verify(x, step):
+            x = _still_unknown(x, step.evolve(run=runs.noted(step.run, error, now)), now)
+        elif wants_decision(x, plan.name):
+            x = decide_failed(x, DecideFailed(plan.name, error), now)
+    return x

@@ -183,6 +183,8 @@ class Execution(Evolvable):
         blocked: Why only an operator or a deploy can move it on.
         elsewhere: Where it is, if it moves or has moved to another store.
         overdue: Whether the flow's time has run out; past its pivot that is only told.
+        asked_under: The claim (its token) under which a question to user code outside of any attempt was
+            first open, or failed last: every claim since then has lost its worker without an answer.
         revision: Raised by every commit.
         token: Raised by every claim; the owner's commits carry it.
         created_at: When it was accepted.
@@ -213,6 +215,7 @@ class Execution(Evolvable):
     blocked: Block | None = None
     elsewhere: Elsewhere | None = None
     overdue: bool = False
+    asked_under: int | None = None
     revision: int = 0
     token: int = 0
     started_at: int | None = None

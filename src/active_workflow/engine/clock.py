@@ -7,9 +7,10 @@ from collections.abc import Callable
 class StoreClock:
     """Gives the store's time without asking it each time.
 
-    What the store says at each claim moves the clock on; in between it counts by this machine's monotonic
-    clock (which stands while the machine sleeps), so that nobody's wall clock decides about leases and
-    timers. It never goes back while this process lives. A configured clock is asked itself each time.
+    What the store says at each claim moves the clock on; in between it counts by a clock of this machine
+    that nobody sets, so that nobody's wall clock decides about leases and timers. That clock goes on while
+    the machine sleeps: whoever wakes up knows that its leases are over. It never goes back while this
+    process lives. A configured clock is asked itself each time.
     """
 
     def __init__(self, now: int, *, fixed: Callable[[], int] | None = None) -> None:
@@ -26,5 +27,9 @@ class StoreClock:
         self._offset = max(self._offset, now - _monotonic())
 
 
+_UNSET: int = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", -1))
+"""Counts on through a machine's sleep: on Linux the former, on macOS the latter; Windows has but one."""
+
+
 def _monotonic() -> int:
-    return time.monotonic_ns() // 1000
+    return (time.monotonic_ns() if _UNSET < 0 else time.clock_gettime_ns(_UNSET)) // 1000

@@ -226,7 +226,7 @@ class Held:
         """
         lost = self.attempts()
         found = CodeFound() if missing is None else CodeMissing(missing)
-        return [WorkerLost(lost), found] if lost else [found]
+        return [WorkerLost(lost), found] if lost or self.recorded.plan.asks else [found]
 
     def attempts(self) -> frozenset[tuple[str, bool, int]]:
         """Give the attempts that are recorded as running, or whose threads may still run somewhere."""

@@ -96,8 +96,8 @@ class Deliverer:
         pending: list[tuple[Change, _Outcome]] = []
         for id, numbered in events.items():
             doubt = doubted.pop(id, None)
-            if doubt is not None and _is_same(found[id], doubt.after):
-                self._take_as_done([doubt], done)
+            if doubt is not None and (sure := _has_landed(found[id], doubt)) is not False:
+                self._take_as_done([doubt], done, tell=bool(sure))
                 continue
             outcome = _outcome(found[id], numbered, now)
             if outcome.after is found[id]:
@@ -130,11 +130,13 @@ class Deliverer:
                 recorded.append(outcome)
         self._take_as_done(recorded, done)
 
-    def _take_as_done(self, outcomes: Sequence["_Outcome"], done: dict[int, Transition]) -> None:
+    def _take_as_done(
+        self, outcomes: Sequence["_Outcome"], done: dict[int, Transition], *, tell: bool = True
+    ) -> None:
         """Take note of what was recorded, and tell of it."""
         for outcome in outcomes:
             done.update(outcome.transitions)
-        if outcomes:
+        if outcomes and tell:
             self._on_recorded([(outcome.before, outcome.after) for outcome in outcomes])
 
     def _pause(self, tries: int, deadline: float) -> None:
@@ -167,6 +169,42 @@ def _outcome(found: Execution, events: Sequence[tuple[int, Event]], now: int) ->
     return _Outcome(found, after, transitions)
 
 
-def _is_same(found: Execution, expected: Execution) -> bool:
-    """Tell whether what was found is what was to be written, whoever may have claimed it since."""
-    return found.evolve(token=expected.token) == expected
+def _has_landed(found: Execution, doubt: _Outcome) -> bool | None:
+    """Tell whether what was found shows that a commit has landed, whoever may have gone on from there.
+
+    It left marks with instants of its own, which others may have moved on or removed by now. Its keys may
+    have come from another who sent the same at the same time: where only they are left (None), the answer
+    is yes, but observers are not told, lest they hear of it twice.
+    """
+    before, after, there = _marks(doubt.before), _marks(doubt.after), _marks(found)
+    ours = {place: mark for place, mark in after.items() if before.get(place) != mark}
+    if any(there.get(place) == mark for place, mark in ours.items()):
+        return True
+    if found.evolve(token=doubt.after.token) == doubt.after:
+        return True
+    keys = _keys(doubt.after) - _keys(doubt.before)
+    if not keys or not keys <= _keys(found) or there.keys() & ours.keys():
+        return False
+    return None
+
+
+def _marks(x: Execution) -> dict[tuple[str, object], object]:
+    """Give what tells by instants who wrote it, by its place."""
+    marks: dict[tuple[str, object], object] = {("signal", it.number): it for it in x.signals}
+    for step in x.steps.values():
+        for what in ("finished_at", "timeout_at"):
+            if (at := getattr(step, what)) is not None:
+                marks[what, step.name] = at
+        if step.run.errors:
+            marks["error", step.name] = step.run.errors[-1]
+    return marks
+
+
+def _keys(x: Execution) -> set[tuple[str, str]]:
+    """Give every idempotency key that an execution has taken, with where."""
+    keys = {("", key) for key in x.signal_keys} | {("", signal.key) for signal in x.signals if signal.key}
+    for step in x.steps.values():
+        keys |= {(step.name, key) for key in step.keys}
+        if step.early is not None and step.early.key is not None:
+            keys.add((step.name, step.early.key))
+    return keys

@@ -54,7 +54,7 @@ _marks = Moved(
     (),
     (
         *("phase", "ending", "signal_count", "signal_keys"),
-        *("paused_at", "blocked", "elsewhere", "overdue", "cancel_requested_at"),
+        *("paused_at", "blocked", "elsewhere", "overdue", "cancel_requested_at", "asked_under"),
     ),
     {"ending": ending_data, "blocked": block_data, "elsewhere": asdict},
 )

@@ -1,16 +1,14 @@
-"""A workflow of transactional steps for the kill test: each inserts a row into the user's own table."""
+"""A workflow of transactional steps: each inserts a row into the user's own table. Imported by workers."""
 
 import os
 import time
-import zlib
 from typing import Any
 
 import active_workflow as aw
-from tests.ledger import Ledger
+from tests.chaos.flows import ledger, share
 
 NAMES = ("first", "second", "third")
 MARK = "?" if os.environ.get("ACTIVE_WORKFLOW_STORE", "").startswith("sqlite") else "%s"
-ledger = Ledger(os.environ["STRESS_LEDGER"])
 
 
 def order(ctx: Any) -> list[int]:
@@ -18,7 +16,7 @@ def order(ctx: Any) -> list[int]:
     ledger.write(ctx.execution_id, ctx.step_name, ctx.attempt, "begin")
     insert = f"INSERT INTO orders (key, attempt, pid) VALUES ({MARK}, {MARK}, {MARK})"
     ctx.connection.execute(insert, (ctx.step_key, ctx.attempt, os.getpid()))
-    time.sleep(0.005 + 0.025 * (zlib.crc32(ctx.step_key.encode()) % 1000) / 1000)
+    time.sleep(0.005 + 0.025 * share(ctx.step_key))
     ledger.write(ctx.execution_id, ctx.step_name, ctx.attempt, "end")
     return [ctx.attempt, os.getpid()]
 
