@@ -13,7 +13,7 @@ import active_workflow as aw
 from active_workflow.engine.copying import copy_executions
 from active_workflow.errors import SchemaError
 from active_workflow.store import MemoryStore, open_store
-from active_workflow.store.base import ChecksTables
+from active_workflow.store.readiness import ChecksTables
 from active_workflow.testing.store_contract.races import at_once
 from tests.servers.postgres import PostgresServer
 from tests.store import mysql_help, postgres_help

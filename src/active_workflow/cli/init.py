@@ -10,7 +10,7 @@ from active_workflow.cli.options import with_json
 from active_workflow.cli.text import print_json
 from active_workflow.engine.settings import DEFAULT_STORE
 from active_workflow.store import MemoryStore, Store, open_store
-from active_workflow.store.base import needs_migrate
+from active_workflow.store.readiness import needs_migrate
 
 NEXT = """\
   active-workflow worker workflows

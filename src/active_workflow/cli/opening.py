@@ -14,7 +14,7 @@ from active_workflow.engine.default import configured_engine
 from active_workflow.engine.engine import Engine
 from active_workflow.errors import UnknownWorkflow
 from active_workflow.store import MemoryStore
-from active_workflow.store.base import ChecksTables
+from active_workflow.store.readiness import ChecksTables
 
 
 def import_modules(names: Sequence[str]) -> None:

@@ -21,7 +21,8 @@ from active_workflow.engine.uncommitted import Uncommitted
 from active_workflow.engine.waiter import Waiter
 from active_workflow.engine.worker import Worker
 from active_workflow.errors import MisuseError
-from active_workflow.store.base import Store, ready
+from active_workflow.store.base import Store
+from active_workflow.store.readiness import ready
 from active_workflow.store.serializer import Serializer
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from active_workflow.engine.replaying.replay import Replay
 from active_workflow.engine.replaying.replay import replay as replay_store
 from active_workflow.store import JsonSerializer, Serializer, Store, open_store
-from active_workflow.store.base import ChecksTables
+from active_workflow.store.readiness import ChecksTables
 
 
 def replay(

@@ -10,7 +10,8 @@ from active_workflow.engine.copying.mover import End, Mover
 from active_workflow.engine.copying.pairs import has_left, is_announced, same
 from active_workflow.engine.copying.report import Copied
 from active_workflow.errors import ConfigurationError, StoreError
-from active_workflow.store.base import Query, Store, ready
+from active_workflow.store.base import Query, Store
+from active_workflow.store.readiness import ready
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done ("Copying" or "Comparing"), how many are done with, and of how many."""

@@ -4,7 +4,8 @@
 import pytest
 
 from active_workflow.core.states import State
-from active_workflow.store.base import ChecksTables, Holder, Inserted, NewExecution, Store
+from active_workflow.store.base import Holder, Inserted, NewExecution, Store
+from active_workflow.store.readiness import ChecksTables
 from active_workflow.testing.store_contract.base import HOUR, Rules, claim, insert
 from active_workflow.testing.store_contract.builders import (
     T0,
