@@ -121,9 +121,8 @@ def test_what_is_forgotten_is_asked_for_no_longer_and_the_thread_ends(waiter, st
     with pytest.raises(FutureTimeout):
         future.result(0)
     waiter.forget("a", future)  # twice is no harm
-    for thread in threading.enumerate():
-        if thread.name == "active-workflow-waiter":
-            thread.join(PATIENCE)
+    if (thread := waiter._thread) is not None:
+        thread.join(PATIENCE)
 
     assert waiter._thread is None
     store.states["b"] = State.FAILED

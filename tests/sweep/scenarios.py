@@ -138,14 +138,16 @@ def sleeps(client: Client) -> None:
 
 
 SCENARIOS = {
-    "a saga that goes well": Scenario(flows.Happy, nothing, "completed", ("a", "b", "c")),
-    "a saga that fails": Scenario(flows.Failing, nothing, "failed", ("a", "b"), ("b", "a")),
-    "an external step": Scenario(flows.External, completes, "completed", ("a", "b", "c")),
-    "a wait for a signal": Scenario(flows.Waiting, signals, "completed", ("a", "c")),
-    "cancelled while it waits": Scenario(flows.Waiting, cancels, "cancelled", ("a",), ("a",)),
-    "cancelled while a partner works": Scenario(flows.External, cancels, "cancelled", ("a", "b"), ("b", "a")),
-    "tried again": Scenario(flows.Retried, waits, "completed", ("a", "b")),
-    "side by side": Scenario(flows.Parallel, nothing, "failed", ("a", "b"), ("b", "a"), together=2),
-    "fire and forget": Scenario(flows.Detached, nothing, "completed", ("a", "c", "letter"), together=2),
-    "a sleep": Scenario(flows.Sleeping, sleeps, "completed", ("a", "c")),
+    "a saga that goes well": Scenario(flows.SweptHappy, nothing, "completed", ("a", "b", "c")),
+    "a saga that fails": Scenario(flows.SweptFailing, nothing, "failed", ("a", "b"), ("b", "a")),
+    "an external step": Scenario(flows.SweptExternal, completes, "completed", ("a", "b", "c")),
+    "a wait for a signal": Scenario(flows.SweptWaiting, signals, "completed", ("a", "c")),
+    "cancelled while it waits": Scenario(flows.SweptWaiting, cancels, "cancelled", ("a",), ("a",)),
+    "cancelled while a partner works": Scenario(
+        flows.SweptExternal, cancels, "cancelled", ("a", "b"), ("b", "a")
+    ),
+    "tried again": Scenario(flows.SweptRetried, waits, "completed", ("a", "b")),
+    "side by side": Scenario(flows.SweptParallel, nothing, "failed", ("a", "b"), ("b", "a"), together=2),
+    "fire and forget": Scenario(flows.SweptDetached, nothing, "completed", ("a", "c", "letter"), together=2),
+    "a sleep": Scenario(flows.SweptSleeping, sleeps, "completed", ("a", "c")),
 }

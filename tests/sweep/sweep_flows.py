@@ -42,49 +42,49 @@ def fail_once(ctx):
     raise ValueError("not yet")
 
 
-class Happy(aw.Workflow):
+class SweptHappy(aw.Workflow):
     a = aw.task(work, compensate=undo)
     b = aw.task(work, compensate=undo)
     c = aw.task(work, compensate=undo)
 
 
-class Failing(aw.Workflow):
+class SweptFailing(aw.Workflow):
     a = aw.task(work, compensate=undo)
     b = aw.task(work, compensate=undo)
     c = aw.task(decline, no_undo="it never gets anywhere")
 
 
-class External(aw.Workflow):
+class SweptExternal(aw.Workflow):
     a = aw.task(work, compensate=undo)
     b = aw.task(work, external=True, timeout="1000d", compensate=undo)
     c = aw.task(work, compensate=undo)
 
 
-class Waiting(aw.Workflow):
+class SweptWaiting(aw.Workflow):
     a = aw.task(work, compensate=undo)
     go = aw.wait_for_signal(timeout="1000d")
     c = aw.task(work, compensate=undo)
 
 
-class Retried(aw.Workflow):
+class SweptRetried(aw.Workflow):
     a = aw.task(work, compensate=undo)
     b = aw.task(fail_once, retry=aw.Retry(max=2, delay="1s", backoff="fixed"), compensate=undo)
 
 
-class Parallel(aw.Workflow):
+class SweptParallel(aw.Workflow):
     with aw.parallel():
         a = aw.task(work, compensate=undo)
         b = aw.task(work, compensate=undo)
     c = aw.task(decline, no_undo="it never gets anywhere")
 
 
-class Detached(aw.Workflow):
+class SweptDetached(aw.Workflow):
     a = aw.task(work, compensate=undo)
     letter = aw.task(work, fire_and_forget=True)
     c = aw.task(work, compensate=undo)
 
 
-class Sleeping(aw.Workflow):
+class SweptSleeping(aw.Workflow):
     a = aw.task(work, compensate=undo)
     nap = aw.sleep("1h")
     c = aw.task(work, compensate=undo)
