@@ -145,6 +145,24 @@ def test_the_workers_thread_is_woken_for_what_others_have_planned():
             assert engine.start(Later, {"n": n}).wait(20).state == "completed"
 
 
+def test_a_drain_that_begins_while_another_thread_has_the_baton_is_not_slept_through(monkeypatch):
+    with aw.Engine(MemoryStore(), poll_interval="10m", lease="30m") as engine:
+        worker = engine._host.start_worker()
+        at_rest, begun = worker._at_rest, threading.Event()
+
+        def drained_meanwhile():
+            rests = at_rest()
+            if rests and not begun.is_set():
+                begun.set()
+                worker._inbox.put(worker._begin_drain)
+            return rests
+
+        monkeypatch.setattr(worker, "_at_rest", drained_meanwhile)
+        until(lambda: engine.start(WorkerFlow, {}) and begun.wait(0.01))
+
+        assert worker._drained.wait(20)
+
+
 def test_draining_ends_its_threads(store):
     before = set(threading.enumerate())
     engine = aw.Engine(store)

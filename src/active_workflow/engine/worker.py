@@ -186,13 +186,14 @@ class Worker:
 
         Args:
             message: The first that was told.
-            here: Whether this thread makes one of the calls itself.
+            here: Whether this is a thread of the pool: it makes one of the calls itself, and leaves all other
+                messages to the worker's own thread, for they have woken that one, and it may have to end.
 
         Returns:
             The call that this thread is to make.
         """
         try:
-            own = self.pool.submit(self._calls(message), here=here)
+            own = self.pool.submit(self._calls(message, alone=here), here=here)
             self._stop_expired()
         except Exception:
             self._failures += 1
@@ -201,10 +202,10 @@ class Worker:
             return None
         return own
 
-    def _calls(self, message: Message) -> list[Call]:
+    def _calls(self, message: Message, *, alone: bool) -> list[Call]:
         """Take what was told and do what is to be done in the store now; give the calls to make."""
         try:
-            self._take_messages(message)
+            self._take_messages(message, most=0 if alone else MOST_MESSAGES)
             calls = self._turn()
             self._failures = 0
         except StoreUnavailable as error:
@@ -245,11 +246,11 @@ class Worker:
             self._shut = (self._abandoned or at_rest) and not self._committing
             return self._shut
 
-    def _take_messages(self, message: Message) -> None:
+    def _take_messages(self, message: Message, most: int) -> None:
         now = self._clock.now()  # one instant for all that has gathered: they are recorded together
         self._take(message, now)
         with suppress(Empty):
-            for _ in range(MOST_MESSAGES):
+            for _ in range(most):
                 self._take(self._inbox.get_nowait(), now)
 
     def _take(self, message: Message, now: int) -> None:
