@@ -25,7 +25,7 @@ test: .venv/dev ## Run every test, the slow ones too (ARGS=… go to pytest)
 
 check: lint format types types-pyright floors unit ## Lint, type-check and run the quick tests, in under two minutes
 
-bench: .venv/dev ## Measure (ARGS=… are passed on); results are kept in bench/results
+bench: .venv/dev ## Measure this library, ARGS=peers beside others (ARGS=--help tells the rest)
 	@$(if $(wildcard bench/__main__.py),$(BIN)/python -m bench $(ARGS),echo "No benchmarks yet.")
 
 # The seeds, of which one that fails does so each time; SEED=7 tells the whole story of that one.

@@ -13,7 +13,7 @@ examples:
   make bench                                  this library and the physical limits, in under five minutes
   make bench ARGS=peers                       everything, in 25; results/peers.jsonl feeds the docs
   make bench ARGS="peers --only ours-postgres,dbos,pgbench --workload throughput"
-  make bench ARGS=sqlite                      SQLite against bare commits of sqlite3, in two minutes
+  make bench ARGS=sqlite                      SQLite against bare commits of sqlite3, in one
   make bench ARGS="own --store redis://127.0.0.1:6379/9 --workload throughput,latency"
   make bench ARGS=report                      print the tables again, and renew those in the docs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import measuring, tables
+from bench import measuring, sqlite_ratio, tables
 from bench.results import Results, told
 from bench.systems import SYSTEMS, System, at
 from bench.targets import targets
@@ -131,3 +131,16 @@ def test_an_unknown_name_is_refused_before_anything_is_measured() -> None:
     )
     assert made.returncode == 1
     assert "there is no dboss" in made.stderr
+
+
+def test_the_ratios_on_sqlite_are_one_line() -> None:
+    lines = [
+        MACHINE,
+        result("bare-sqlite", "throughput", steps_per_s=5_000.0),
+        result("bare-sqlite", "latency", p50_ms=0.2, six_p50_ms=1.2),
+        result("ours-sqlite", "throughput", steps_per_s=15_000.0),
+        result("ours-sqlite", "latency", p50_ms=2.4, p99_ms=3.0),
+    ]
+    found = sqlite_ratio.figures(Results(lines))
+    assert (found["throughput_ratio"], found["latency_ratio"]) == (3.0, 2.0)
+    assert found["starts_per_s"] is None
