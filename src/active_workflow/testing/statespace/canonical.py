@@ -149,6 +149,7 @@ def _any(self: Canonical, value: Any, _: str) -> Any:
 _FIELDS: Mapping[str, Callable[[Canonical, Any, str], Any]] = {
     "revision": lambda self, value, _: value - self._row.revision,
     "token": lambda self, value, _: value - self._row.token,
+    "asked_under": lambda self, value, _: value - self._row.token,
     "_claims": _claims,
     **dict.fromkeys(BASES, Canonical._base),
     **dict.fromkeys(_INSTANTS, lambda self, value, _: self.instant(value)),
