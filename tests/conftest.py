@@ -1,6 +1,4 @@
-"""What every test shares: slow folders are marked slow, and missing services are told loudly."""
-
-from pathlib import Path
+"""What every test shares: the largest of the contract is slow, and missing services are told loudly."""
 
 import pytest
 
@@ -23,16 +21,13 @@ from tests.servers.fixtures import (  # noqa: F401 - for all tests
 )
 from tests.services import MISSING
 
-TESTS = Path(__file__).parent
-SLOW = [TESTS / "crash"]
 LARGE = "test_ten_thousand_through_their_whole_life"
 """One of the shipped contract's; it takes seconds where ten thousand rows are really written."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        large = item.name == LARGE and "Memory" not in item.nodeid
-        if large or any(item.path.is_relative_to(folder) for folder in SLOW):
+        if item.name == LARGE and "Memory" not in item.nodeid:
             item.add_marker("slow")
 
 

@@ -4,7 +4,7 @@ Everything is told by the files that steps and the partner wrote; the store is a
 recorded once all is over, never for what it believes to have happened.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -337,7 +337,8 @@ class Case:
             again = self.record.resolved.count((plan.name, False))
             if plan.at_most_once and begins > 1 + again:
                 yield Kind.TWICE, f"{plan.name} may run once and was begun {begins} times"
-            asks = sum(entry.phase == "ask" for entry in lines)
+            asked = Counter(entry.attempt for entry in lines if entry.phase == "ask")
+            asks = max(asked.values(), default=0)  # each attempt of unknown outcome is asked about
             if max(asks, begins if plan.name == "deadly" else 0) > MOST_VICTIMS:
                 yield Kind.WRONG, f"{plan.name} killed {max(asks, begins)} workers before it was given up"
             if plan.verifies and ends > 1 and not self.lenience.shared:

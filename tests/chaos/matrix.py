@@ -14,14 +14,14 @@ WORDS = {
     "calm": "none, for comparison",
     "kill": "`kill -9` of a worker inside a step, a few times a second",
     "pause": "a worker stopped (SIGSTOP) inside a step for three leases",
-    "restart": "server stopped in immediate mode and started again every few seconds",
+    "restart": "server ended as if the power failed, and started again, every few seconds",
     "terminate": "every connection ended by the server, five times a second",
     "cut": "connection cut before a commit arrives, or before its answer comes back",
     "silence": "network silent for longer than a lease, with nothing closed",
     "disk": "disk filled to the last byte",
     "clock": "the store's clock jumps by up to ± 5 minutes",
     "skew": "the clock of one worker jumps by up to ± 5 minutes",
-    "lock": "a foreign process locks the file, or all rows, for seconds",
+    "lock": "a foreign process locks the file or all rows, or holds up all writes, for seconds",
     "mixed": "several of these at once",
 }
 

@@ -12,7 +12,7 @@ from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import State, StepState
 from active_workflow.core.timers import first_due
 from active_workflow.errors import ExecutionMoved
-from tests.core.making import ERROR, call, chain, external, new, signal, sleep
+from tests.core.making import ERROR, Story, call, chain, external, new, signal, sleep
 
 PLAN = chain(call("one"), external("two", timeout=50), signal("three"), sleep("four"))
 
@@ -130,3 +130,10 @@ def test_explain_says_where_it_is() -> None:
     assert "paused it" not in told
     told = explain(announced(waiting(), "sqlite:///a.db", "t1", 9), 10, None)
     assert "It is being moved here from sqlite:///a.db: nothing happens to it here." in told
+
+
+def test_claims_that_nobody_answered_are_counted_anew_over_there() -> None:
+    story = Story(chain("z", signal("w", decides=True))).does("z")
+    assert story.x.asked_under is not None
+    left = gone(story.x)
+    assert (left.asked_under, arrived(left).asked_under) == (None, None)

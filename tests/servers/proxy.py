@@ -30,9 +30,13 @@ class FaultProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # the server is down for now
+                client.close()
+                continue
             self._pairs.append((client, server))
             doomed = threading.Event()
             for act in (self._upstream, self._downstream):

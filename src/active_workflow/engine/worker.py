@@ -65,6 +65,7 @@ class Worker:
         self.pool = make_pool(self._report, self._inbox.put)
         self._committer = Committer(driver.store.commit, self._answered, f"{self.name}-commits")
         self._committing = False
+        self._answer: tuple[Sequence[Change], Outcome] | None = None
         self._failures = 0
         self._drained = threading.Event()
         self._abandoned = False
@@ -207,7 +208,8 @@ class Worker:
         try:
             self._take_messages(message, most=0 if alone else MOST_MESSAGES)
             calls = self._turn()
-            self._failures = 0
+            if not self._committing:
+                self._failures = 0
         except StoreUnavailable as error:
             self._failures += 1
             logger.warning("the store does not answer, trying again: %s", error)
@@ -221,24 +223,28 @@ class Worker:
 
     def _turn(self) -> list[Call]:
         """Do a turn; a large commit goes on while its answer is waited for."""
+        if self._answer is not None:
+            (changes, outcome), self._answer, self._committing = self._answer, None, False
+            self._driver.settle(changes, outcome)
+            self._failures = 0
         if self._committing:
             self._driver.renew()
             return self._scheduler.calls()
-        changes = self._driver.prepare()
-        if len(changes) >= WORTH_A_THREAD:
+        prepared = self._driver.prepare()
+        if len(prepared) >= WORTH_A_THREAD:
             self._committing = True
-            self._committer.submit(changes)
-        elif changes:
-            self._driver.commit_now(changes)
+            self._committer.submit(prepared)
+        elif prepared:
+            self._driver.commit_now(prepared)
         return self._scheduler.calls()
 
     def _answered(self, changes: Sequence[Change], outcome: Outcome) -> None:
         """Take what became of a commit, in the committer's thread."""
-        self._inbox.put(lambda: self._settle(changes, outcome))
+        self._inbox.put(lambda: self._hear(changes, outcome))
 
-    def _settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
-        self._committing = False
-        self._driver.settle(changes, outcome)
+    def _hear(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        """Keep an answer for the next turn, which knows what to do about a store that has none."""
+        self._answer = (changes, outcome)
 
     def _over(self) -> bool:
         with self._door:

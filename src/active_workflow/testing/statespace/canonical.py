@@ -166,6 +166,7 @@ class Canonical:
     _named: ClassVar[Mapping[str, Callable[..., Any]]] = {
         "revision": lambda self, value, _: value - self._row.revision,
         "token": lambda self, value, _: value - self._row.token,
+        "asked_under": lambda self, value, _: value - self._row.token,
         "_claims": lambda self, claims, _: self._of(vars(claims)["_unserved"]),  # when it claims is free
         **dict.fromkeys(BASES, _base),
         **dict.fromkeys(_INSTANTS, lambda self, value, _: self.instant(value)),
