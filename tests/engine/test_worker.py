@@ -1,5 +1,7 @@
 """The worker's thread: what the store does to it, and that nothing ends it but a drain."""
 
+import os
+import signal
 import threading
 from datetime import timedelta
 
@@ -8,6 +10,7 @@ import pytest
 import active_workflow as aw
 from active_workflow.engine.notices import notifier
 from active_workflow.engine.outside import Deliverer
+from active_workflow.engine.worker import Worker
 from active_workflow.errors import StoreError, StoreUnavailable, UnknownCommit
 from active_workflow.store.clock import system_clock
 from active_workflow.store.memory import MemoryStore
@@ -143,6 +146,80 @@ def test_the_workers_thread_is_woken_for_what_others_have_planned():
     with aw.Engine(MemoryStore(), poll_interval="10m", lease="30m") as engine:
         for n in range(10):
             assert engine.start(Later, {"n": n}).wait(20).state == "completed"
+
+
+def test_a_drain_that_a_thread_of_the_pool_takes_note_of_wakes_the_workers_own(monkeypatch):
+    at_rest = Worker._at_rest
+    told = threading.Event()
+
+    def at_rest_until_now(worker):
+        rest = at_rest(worker)
+        if rest and not told.is_set():
+            told.set()
+            worker._inbox.put(worker._begin_drain)  # the turn that begins here takes it
+        return rest
+
+    monkeypatch.setattr(Worker, "_at_rest", at_rest_until_now)
+    with aw.Engine(MemoryStore(), poll_interval="10m", lease="30m") as engine:
+        engine.start_worker()
+        worker = engine._host.worker
+        while not told.is_set():
+            execution = engine.start(WorkerFlow, {})
+            until(lambda x=execution: told.is_set() or x.refresh().state == "completed")
+
+        assert worker._drained.wait(10)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_child_that_comes_back_from_a_step_records_nothing(tmp_path):
+    class Forks(aw.Workflow):
+        @aw.step(no_undo="a test")
+        def first(self):
+            threading.Event().wait(0.05)  # until the worker is at rest
+            child = os.fork()
+            if not child:
+                raise ValueError("the child")
+            try:
+                threading.Event().wait(0.5)
+            finally:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+
+        last = aw.task(lambda ctx: None, no_undo="a test")
+
+    with aw.Engine(f"sqlite:///{tmp_path}/forks.db", poll_interval="10m") as engine:
+        execution = engine.start(Forks, {}).wait(20)
+
+        assert execution.state == "completed"
+        assert execution.steps["first"].error is None
+
+
+@pytest.mark.parametrize("call", ["commit", "claim"])
+def test_leases_that_can_t_be_given_back_for_a_bug_of_the_store_end_no_worker(engine, store, call, caplog):
+    engine.start_worker()
+    store.fail("release", RuntimeError("another bug"))
+    store.fail(call, RuntimeError("a bug"))
+    executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(20)])
+
+    assert {x.wait(20).state.value for x in executions} == {"completed"}
+
+
+def test_calls_for_which_there_is_no_thread_leave_their_slots(monkeypatch, store, caplog):
+    start, refused = threading.Thread.start, iter(range(8))
+
+    def start_if_there_is_room(thread):
+        if (
+            thread.name.startswith("active-workflow-")
+            and thread.name[-1].isdigit()
+            and next(refused, None) is not None
+        ):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
+    with aw.Engine(store, poll_interval="20ms", concurrency=2) as engine:
+        executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(20)])
+        assert {x.wait(20).state.value for x in executions} == {"completed"}
 
 
 def test_draining_ends_its_threads(store):

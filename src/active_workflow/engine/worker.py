@@ -147,14 +147,18 @@ class Worker:
         return None
 
     def _at_rest(self) -> bool:
-        """Tell whether the worker has nothing else to do: else what comes together is recorded together."""
-        trouble = self._failures or self._scheduler.draining or self._shut
+        """Tell whether the worker has nothing else to do: else what comes together is recorded together.
+
+        In a forked child its thread is dead, and it is only a copy of the parent's.
+        """
+        trouble = self._failures or self._scheduler.draining or self._shut or not self._thread.is_alive()
         return not trouble and not self._committing and self._inbox.empty() and not self.pool.is_behind
 
     def _rouse(self) -> None:
-        """Wake the worker's own thread if it would oversleep."""
+        """Wake the worker's own thread if it would oversleep, or has to see that it is to end."""
         wake_at = self._wake_at(self._clock.now())
-        if wake_at is not None and (self._asleep_until is None or wake_at < self._asleep_until):
+        ends = self._scheduler.draining or self._abandoned
+        if ends or (wake_at is not None and (self._asleep_until is None or wake_at < self._asleep_until)):
             self._inbox.put(_nothing)
 
     # --- In its own thread ----------------------------------------------------------------------
@@ -191,13 +195,18 @@ class Worker:
         Returns:
             The call that this thread is to make.
         """
+        calls: list[Call] = []
         try:
-            own = self.pool.submit(self._calls(message), here=here)
+            calls = self._calls(message)
+            own = self.pool.submit(calls, here=here)
             self._stop_expired()
         except Exception:
             self._failures += 1
             logger.exception("worker %s met an error that should not happen and begins anew", self.name)
             self._give_up()
+            for call in calls:
+                if call.called_at is None:  # nor will it be, now that its lease is given up
+                    self._inbox.put(not_called(call))
             return None
         return own
 
@@ -286,7 +295,7 @@ class Worker:
     def _give_up(self) -> None:
         try:
             self._driver.give_up()
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - whatever the store raises, the worker lives
             logger.warning("leases could not be given back; they end by themselves: %s", error)
 
     def _log_faults(self) -> None:
