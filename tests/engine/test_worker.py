@@ -1,5 +1,7 @@
 """The worker's thread: what the store does to it, and that nothing ends it but a drain."""
 
+import os
+import signal
 import threading
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import active_workflow as aw
 from active_workflow.engine.notices import notifier
 from active_workflow.engine.outside import Deliverer
+from active_workflow.engine.worker import Worker
 from active_workflow.errors import StoreError, StoreUnavailable, UnknownCommit
 from active_workflow.store.clock import system_clock
 from active_workflow.store.memory import MemoryStore
@@ -144,22 +147,78 @@ def test_the_workers_thread_is_woken_for_what_others_have_planned():
             assert engine.start(Later, {"n": n}).wait(20).state == "completed"
 
 
-def test_a_drain_that_begins_while_another_thread_has_the_baton_is_not_slept_through(monkeypatch):
+def test_a_drain_that_begins_while_a_thread_of_the_pool_has_the_baton_is_not_slept_through(monkeypatch):
+    at_rest = Worker._at_rest
+    told = threading.Event()
+
+    def at_rest_until_now(worker):
+        rest = at_rest(worker)
+        if rest and not told.is_set():
+            told.set()
+            worker._inbox.put(worker._begin_drain)  # the turn that begins here must not take it
+        return rest
+
+    monkeypatch.setattr(Worker, "_at_rest", at_rest_until_now)
     with aw.Engine(MemoryStore(), poll_interval="10m", lease="30m") as engine:
-        worker = engine._host.start_worker()
-        at_rest, begun = worker._at_rest, threading.Event()
+        engine.start_worker()
+        worker = engine._host.worker
+        while not told.is_set():
+            execution = engine.start(WorkerFlow, {})
+            until(lambda x=execution: told.is_set() or x.refresh().state == "completed")
 
-        def drained_meanwhile():
-            rests = at_rest()
-            if rests and not begun.is_set():
-                begun.set()
-                worker._inbox.put(worker._begin_drain)
-            return rests
+        assert worker._drained.wait(10)
 
-        monkeypatch.setattr(worker, "_at_rest", drained_meanwhile)
-        until(lambda: engine.start(WorkerFlow, {}) and begun.wait(0.01))
 
-        assert worker._drained.wait(20)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_child_that_comes_back_from_a_step_records_nothing(tmp_path):
+    class Forks(aw.Workflow):
+        @aw.step(no_undo="a test")
+        def first(self):
+            threading.Event().wait(0.05)  # until the worker is at rest
+            child = os.fork()
+            if not child:
+                raise ValueError("the child")
+            try:
+                threading.Event().wait(0.5)
+            finally:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+
+        last = aw.task(lambda ctx: None, no_undo="a test")
+
+    with aw.Engine(f"sqlite:///{tmp_path}/forks.db", poll_interval="10m") as engine:
+        execution = engine.start(Forks, {}).wait(20)
+
+        assert execution.state == "completed"
+        assert execution.steps["first"].error is None
+
+
+@pytest.mark.parametrize("call", ["commit", "claim"])
+def test_leases_that_can_t_be_given_back_for_a_bug_of_the_store_end_no_worker(engine, store, call, caplog):
+    engine.start_worker()
+    store.fail("release", RuntimeError("another bug"))
+    store.fail(call, RuntimeError("a bug"))
+    executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(20)])
+
+    assert {x.wait(20).state.value for x in executions} == {"completed"}
+
+
+def test_calls_for_which_there_is_no_thread_leave_their_slots(monkeypatch, store, caplog):
+    start, refused = threading.Thread.start, iter(range(8))
+
+    def start_if_there_is_room(thread):
+        if (
+            thread.name.startswith("active-workflow-")
+            and thread.name[-1].isdigit()
+            and next(refused, None) is not None
+        ):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
+    with aw.Engine(store, poll_interval="20ms", concurrency=2) as engine:
+        executions = engine.start_many(WorkerFlow, [{"n": n} for n in range(20)])
+        assert {x.wait(20).state.value for x in executions} == {"completed"}
 
 
 def test_draining_ends_its_threads(store):
@@ -270,6 +329,154 @@ def test_many_of_one_whose_commit_is_of_unknown_outcome_count_once_and_say_so(st
     assert engine.signal_many(items) == [True, True, False]
     assert execution.refresh().state == "completed"
     assert (execution.ctx.first, execution.ctx.second) == (0, 1)
+
+
+class Overtaken(MemoryStore):
+    """A store that applies one commit, lets others go on from there, and only then loses the answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.others = None
+
+    def commit(self, changes):
+        answers = super().commit(changes)
+        if self.others is not None:
+            act, self.others = self.others, None
+            act()
+            raise UnknownCommit("cut")
+        return answers
+
+
+class SideBySide(aw.Workflow):
+    with aw.parallel():
+        parcel = aw.task(lambda _: None, external=True, timeout="1h", no_undo="a test")
+        approval = aw.wait_for_signal()
+    last = aw.wait_for_signal("approval")
+
+
+@pytest.fixture
+def overtaken():
+    """An execution, its engine, and a store whose answers can be lost."""
+    engine = aw.Engine(Overtaken(), embedded=False)
+    execution = engine.start(SideBySide, {})
+    engine.run_until_idle()
+    return execution, engine, engine.store
+
+
+def test_a_signal_that_landed_and_was_overtaken_counts_once_and_says_so(overtaken):
+    execution, engine, store = overtaken
+    store.others = lambda: engine.signal(execution.id, "approval", 2)
+    assert engine.signal(execution.id, "approval", 1) is True
+    engine.complete_step(execution.id, "parcel")
+    assert (execution.refresh().state, execution.ctx.approval, execution.ctx.last) == ("completed", 1, 2)
+
+
+def test_a_signal_that_is_kept_and_whose_taking_overtook_it_says_so(overtaken):
+    execution, engine, store = overtaken
+    engine.signal(execution.id, "approval", 1)
+    store.others = lambda: engine.complete_step(execution.id, "parcel")
+    assert engine.signal(execution.id, "approval", 2) is True
+    assert (execution.refresh().state, execution.ctx.last) == ("completed", 2)
+
+
+def test_a_wait_is_extended_once_though_its_commit_was_overtaken(overtaken):
+    execution, engine, store = overtaken
+    ends = execution.refresh().steps["parcel"].timeout_at
+    store.others = lambda: engine.signal(execution.id, "approval", 1)
+    assert engine.extend_timeout(execution.id, "parcel", by="10m") is True
+    assert execution.refresh().steps["parcel"].timeout_at - ends == timedelta(minutes=10)
+
+
+def test_a_completion_that_was_overtaken_says_so(overtaken):
+    execution, engine, store = overtaken
+    store.others = lambda: engine.signal(execution.id, "approval", 1)
+    assert engine.complete_step(execution.id, "parcel", "it is there", idempotency_key="k") is True
+    assert engine.complete_step(execution.id, "parcel", "it is there", idempotency_key="k") is False
+
+
+class Lost(Overtaken):
+    """A store that loses one commit, after others have gone on."""
+
+    def commit(self, changes):
+        if self.others is None:
+            return super().commit(changes)
+        act, self.others = self.others, None
+        act()
+        raise UnknownCommit("cut")
+
+
+@pytest.fixture
+def lost():
+    """An execution, its engine, and a store whose commits can be lost."""
+    engine = aw.Engine(Lost(), embedded=False)
+    execution = engine.start(SideBySide, {})
+    engine.run_until_idle()
+    return execution, engine, engine.store
+
+
+class Belated(MemoryStore):
+    """A store that loses the answer to one commit, which lands only when the next one comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.loses = False
+        self.lost = None
+
+    def commit(self, changes):
+        if self.loses:
+            self.loses, self.lost = False, changes
+            raise UnknownCommit("cut")
+        if self.lost is not None:
+            lost, self.lost = self.lost, None
+            super().commit(lost)
+        return super().commit(changes)
+
+
+def test_a_commit_that_lands_after_it_was_looked_for_counts_once_and_says_so():
+    engine = aw.Engine(Belated(), embedded=False)
+    execution = engine.start(SideBySide, {})
+    engine.run_until_idle()
+    engine.store.loses = True
+    assert engine.signal(execution.id, "approval", 1) is True
+    assert (execution.refresh().ctx.approval, execution.steps["last"].state) == (1, "pending")
+
+    ends = execution.steps["parcel"].timeout_at
+    engine.store.loses = True
+    assert engine.extend_timeout(execution.id, "parcel", by="10m") is True
+    assert execution.refresh().steps["parcel"].timeout_at - ends == timedelta(minutes=10)
+
+    engine.store.loses = True
+    assert engine.complete_step(execution.id, "parcel") is True
+    assert execution.refresh().steps["last"].state == "waiting"
+
+
+def test_a_signal_that_did_not_land_and_is_too_late_by_then_says_so(lost):
+    execution, engine, store = lost
+    store.others = lambda: engine.cancel(execution.id)
+    assert engine.signal(execution.id, "approval", 1) is False
+
+
+def test_what_another_has_sent_under_the_same_key_meanwhile_is_his(lost):
+    execution, engine, store = lost
+    store.others = lambda: engine.signal(execution.id, "approval", 1, idempotency_key="k")
+    assert engine.signal(execution.id, "approval", 1, idempotency_key="k") is False
+    store.others = lambda: engine.signal(execution.id, "approval", 2, idempotency_key="l")
+    assert engine.signal(execution.id, "approval", 2, idempotency_key="l") is False
+
+
+def test_observers_are_not_told_where_nobody_knows_who_was_first(lost, monkeypatch):
+    execution, engine, store = lost
+    told = []
+    monkeypatch.setattr(engine._host.deliverer, "_on_recorded", told.extend)
+    engine.signal(execution.id, "approval", 1)
+
+    def sends_the_same_and_has_it_taken():
+        assert engine.signal(execution.id, "approval", 2, idempotency_key="k") is True
+        engine.complete_step(execution.id, "parcel")
+
+    store.others = sends_the_same_and_has_it_taken
+    assert engine.signal(execution.id, "approval", 2, idempotency_key="k") is True
+    assert (execution.refresh().state, execution.ctx.last, len(told)) == ("completed", 2, 3)
 
 
 def test_a_call_from_outside_gives_up_at_its_deadline(engine, store, monkeypatch):

@@ -100,6 +100,54 @@ def test_of_two_who_share_a_store_none_hears_all(store: PostgresStore) -> None:
     assert not store.hears()
 
 
+def test_whoever_heard_all_looks_when_another_comes_to_share_the_store(store: PostgresStore) -> None:
+    told = threading.Event()
+    first = store.listen(told.set)
+    until(store.hears)
+    told.clear()
+    second = store.listen(lambda: None)
+    assert told.wait(5)
+    assert first is not None
+    assert second is not None
+    first()
+    second()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_is_another_store(store: PostgresStore) -> None:
+    told = threading.Event()
+    stop = store.listen(told.set)
+    until(store.hears)
+    told.clear()
+    child = os.fork()
+    if not child:
+        insert(store, "x1")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert told.wait(5)
+    assert stop is not None
+    stop()
+
+
+@pytest.mark.parametrize(("here", "there"), [(None, "public"), ("public", None)])
+def test_stores_that_name_the_same_schema_or_none_hear_each_other(
+    prepared_postgres_url: str, here: str | None, there: str | None
+) -> None:
+    store = PostgresStore(prepared_postgres_url, schema=here)
+    other = PostgresStore(prepared_postgres_url, schema=there)
+    told = threading.Event()
+    stop = store.listen(told.set)
+    until(store.hears)
+    told.clear()
+    insert(other, "x1")
+    assert told.wait(5)
+    assert stop is not None
+    stop()
+    store.close()
+    other.close()
+
+
 class Hint(aw.Workflow):
     @aw.step
     def done(self) -> None:

@@ -74,11 +74,24 @@ def test_who_is_told_what(told: Told, store: RedisStore, second: RedisStore) -> 
     assert told.hears(lambda: second.release([Lease("x1", x2.token)], {"x1": 0}), 5)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_is_another_store(told: Told, store: RedisStore) -> None:
+    def child_inserts() -> None:
+        child = os.fork()
+        if not child:
+            insert(store, "x1")
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    assert told.hears(child_inserts, 5)
+
+
 def test_words_that_come_together_are_all_heard(
     told: Told, store: RedisStore, redis_server: RedisServer
 ) -> None:
     with redis_server.client() as client, client.pipeline(transaction=True) as together:
-        together.publish("{aw}:hints", store._origin)
+        together.publish("{aw}:hints", str(store._origin))
         together.publish("{aw}:hints", "somebody")
         assert told.hears(together.execute, 5)
 

@@ -1,6 +1,7 @@
 """A transaction of a step on SQLite whose time ends while the step is busy with it."""
 
 import sqlite3
+import threading
 from collections.abc import Iterable
 from itertools import repeat
 from pathlib import Path
@@ -49,6 +50,16 @@ def test_it_is_rolled_back_amid_rows_that_are_read(store: SqliteStore) -> None:
         with pytest.raises(sqlite3.OperationalError, match=OVER):
             insert_all(transaction.connection, cursor.execute(endless))
         cursor.close()
+    assert rows(store) == 0
+
+
+def test_it_is_rolled_back_amid_rows_that_come_slowly(store: SqliteStore) -> None:
+    pause = threading.Event()
+    slow = ((n,) for n in range(10_000) if not pause.wait(0.001))
+    with store.step_transaction(SECONDS) as transaction:
+        with pytest.raises(sqlite3.OperationalError, match=OVER):
+            transaction.connection.executemany("INSERT INTO seen VALUES (?)", slow)
+        assert next(slow)[0] < 1_000
     assert rows(store) == 0
 
 

@@ -95,7 +95,7 @@ class Deliverer:
         done: dict[int, Transition] = {}
         pending: list[tuple[Change, _Outcome]] = []
         for id, numbered in events.items():
-            doubt = doubted.pop(id, None)
+            doubt = doubted.get(id)  # kept: what has not landed by now may still do so
             if doubt is not None and (sure := _has_landed(found[id], doubt)) is not False:
                 self._take_as_done([doubt], done, tell=bool(sure))
                 continue

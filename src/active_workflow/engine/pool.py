@@ -41,8 +41,13 @@ class Threads:
         elif len(self._threads) < self._size:
             number = len(self._threads) + 1
             thread = threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more of them: those that there are do it later
+                if not self._threads:
+                    raise
+            else:
+                self._threads.append(thread)
 
     @property
     def is_behind(self) -> bool:

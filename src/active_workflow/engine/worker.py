@@ -148,8 +148,11 @@ class Worker:
         return None
 
     def _at_rest(self) -> bool:
-        """Tell whether the worker has nothing else to do: else what comes together is recorded together."""
-        trouble = self._failures or self._scheduler.draining or self._shut
+        """Tell whether the worker has nothing else to do: else what comes together is recorded together.
+
+        In a forked child its thread is dead, and it is only a copy of the parent's.
+        """
+        trouble = self._failures or self._scheduler.draining or self._shut or not self._thread.is_alive()
         return not trouble and not self._committing and self._inbox.empty() and not self.pool.is_behind
 
     def _rouse(self) -> None:
@@ -193,13 +196,18 @@ class Worker:
         Returns:
             The call that this thread is to make.
         """
+        calls: list[Call] = []
         try:
-            own = self.pool.submit(self._calls(message, alone=here), here=here)
+            calls = self._calls(message, alone=here)
+            own = self.pool.submit(calls, here=here)
             self._stop_expired()
         except Exception:
             self._failures += 1
             logger.exception("worker %s met an error that should not happen and begins anew", self.name)
             self._give_up()
+            for call in calls:
+                if call.called_at is None:  # nor will it be, now that its lease is given up
+                    self._inbox.put(not_called(call))
             return None
         return own
 
@@ -293,7 +301,7 @@ class Worker:
     def _give_up(self) -> None:
         try:
             self._driver.give_up()
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - whatever the store raises, the worker lives
             logger.warning("leases could not be given back; they end by themselves: %s", error)
 
     def _log_faults(self) -> None:

@@ -20,6 +20,16 @@ _LONGEST_END = 2.0
 _log = logging.getLogger("active_workflow.store")
 
 
+class Origin:
+    """Who tells others of what came due: one store in one process; in a forked child it is another one."""
+
+    def __init__(self) -> None:
+        self._word = os.urandom(8).hex()
+
+    def __str__(self) -> str:
+        return f"{self._word}-{os.getpid()}"
+
+
 class Heard(Protocol):
     """A connection as a listener sees it."""
 
@@ -134,7 +144,10 @@ class Listeners:
 
     def add(self, listener: Listening[Any]) -> Callable[[], None]:
         """Have one more; give the function that stops it."""
-        self._all = [one for one in self._all if one.lives] + [listener]
+        others = [one for one in self._all if one.lives]
+        self._all = [*others, listener]
+        for one in others:  # whoever relied on it has to look for himself now
+            one.tell()
         listener.begin()
         return listener.stop
 

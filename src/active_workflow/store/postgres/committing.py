@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from active_workflow.core.change import Change
 from active_workflow.store.batches import BatchCommitter
+from active_workflow.store.listening import Origin
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.database import Database
 from active_workflow.store.postgres.encoding import changes_text, ids_text
@@ -14,7 +15,7 @@ from active_workflow.store.postgres.names import Names
 class Committer(BatchCommitter):
     """Commits for one store."""
 
-    def __init__(self, database: Database, names: Names, inserter: Inserter, origin: str) -> None:
+    def __init__(self, database: Database, names: Names, inserter: Inserter, origin: Origin) -> None:
         self._database = database
         self._names = names
         self._inserter = inserter
@@ -28,7 +29,7 @@ class Committer(BatchCommitter):
         def act(link: Link) -> dict[str, int]:
             if plans:
                 self._inserter.put_plans(link, plans)
-            parameters = [text, self._names.channel, self._origin]
+            parameters = [text, self._names.channel, str(self._origin)]
             tokens: dict[str | None, int] = dict(link.rows(self._names["commit"], parameters))
             return {id: token for id, token in tokens.items() if id is not None}
 

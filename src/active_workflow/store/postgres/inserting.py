@@ -9,6 +9,7 @@ from active_workflow.core.plan import Plan
 from active_workflow.store.base import Inserted, NewExecution
 from active_workflow.store.jsontext import write_ascii
 from active_workflow.store.keys import held_by, settle_keys
+from active_workflow.store.listening import Origin
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.encoding import ids_text, new_text, plans_text
@@ -28,7 +29,7 @@ class Inserter:
         origin: Who tells others of what came due.
     """
 
-    def __init__(self, names: Names, plans: Plans, origin: str) -> None:
+    def __init__(self, names: Names, plans: Plans, origin: Origin) -> None:
         self._names = names
         self._plans = plans
         self._origin = origin
@@ -60,7 +61,7 @@ class Inserter:
         try:
             ((held, _),) = link.rows(
                 self._names["insert"],
-                [batch, None if now is None else Int8(now), self._names.channel, self._origin],
+                [batch, None if now is None else Int8(now), self._names.channel, str(self._origin)],
             )
         except UniqueViolation:
             return False

@@ -15,6 +15,7 @@ import psycopg
 from active_workflow.store.listening import Listening
 from active_workflow.store.postgres.connection import Link
 from active_workflow.store.postgres.database import Database
+from active_workflow.store.postgres.names import Names
 
 PING_EVERY = 10.0
 """Seconds of silence after which it says something to itself."""
@@ -27,15 +28,15 @@ class Listener(Listening[Link]):
 
     Args:
         database: Where.
-        channel: On which channel.
+        names: Its tables.
         origin: Whose words are no news: the store's own.
         hint: What to call.
     """
 
-    def __init__(self, database: Database, channel: str, origin: str, hint: Callable[[], None]) -> None:
+    def __init__(self, database: Database, names: Names, origin: str, hint: Callable[[], None]) -> None:
         super().__init__(database.where, hint, psycopg.Error)
         self._database = database
-        self._channel = channel
+        self._names = names
         self._origin = origin
         self._ping = f"aw_ping_{os.urandom(8).hex()}"
         self._heard: list[tuple[str, str]] = []
@@ -46,9 +47,15 @@ class Listener(Listening[Link]):
         link.until = time.monotonic() + PATIENCE
         # What comes while a statement runs is given to handlers only, and nowhere else.
         link.add_notify_handler(lambda word: self._heard.append((word.channel, word.payload)))
-        for channel in (self._channel, self._ping):
+        for channel in {*self._channels(link), self._ping}:
             link.run(f'LISTEN "{channel}"'.encode())
         return link
+
+    def _channels(self, link: Link) -> set[str]:
+        """Give the channels of all stores with these tables: some name their schema, some leave it out."""
+        table = self._names.put_into("aw_executions").decode()
+        schemas = [schema for (schema,) in link.rows(self._names["schema"], [table])]
+        return {self._names.channel_of(schema) for schema in (self._names.schema, None, *schemas)}
 
     def listen(self, link: Link) -> None:
         """Wait for words until stopped; raise if the connection is dead."""
@@ -65,7 +72,7 @@ class Listener(Listening[Link]):
                 heard, asked = time.monotonic(), None
                 if direct:
                     self.prove(PING_EVERY + PATIENCE)
-            if any(channel == self._channel and word != self._origin for channel, word in words):
+            if any(channel != self._ping and word != self._origin for channel, word in words):
                 self.tell()
             if not words and asked is None and time.monotonic() >= until:
                 asked = time.monotonic()

@@ -35,8 +35,12 @@ class Names:
         self.schema = schema
         self.prefix = prefix
         self._dot = f'"{schema}".' if schema else ""
-        self.channel = f"{schema or ''}.{prefix}executions"[-MAX_LENGTH:]
+        self.channel = self.channel_of(schema)
         self._statements = {name: self.put_into(text) for name, text in SQL.items()}
+
+    def channel_of(self, schema: str | None) -> str:
+        """Give the channel of a store that names the schema of these tables so."""
+        return f"{schema or ''}.{self.prefix}executions"[-MAX_LENGTH:]
 
     def put_into(self, text: str) -> bytes:
         """Give SQL with the real names in place of ``aw_…``; an index is made without its schema."""

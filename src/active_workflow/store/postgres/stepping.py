@@ -11,6 +11,7 @@ from active_workflow.core.snapshot import Execution
 from active_workflow.errors import StoreUnavailable, UnknownCommit
 from active_workflow.store.joining.lent import ended
 from active_workflow.store.joining.opening import open_session
+from active_workflow.store.listening import Origin
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres import loading
 from active_workflow.store.postgres.connection import Link
@@ -38,7 +39,7 @@ class PostgresTransactions:
     """
 
     def __init__(
-        self, database: Database, names: Names, plans: Plans, inserter: Inserter, origin: str
+        self, database: Database, names: Names, plans: Plans, inserter: Inserter, origin: Origin
     ) -> None:
         self.db = database
         self.names = names
@@ -132,7 +133,7 @@ class PostgresStepTransaction:
         plans = [child.plan for child in change.children]
         if plans:  # beside the transaction, which may come to nothing
             of.db.call(lambda link: of.inserter.put_plans(link, plans))
-        parameters = [changes_text([change]), of.names.channel, of.origin]
+        parameters = [changes_text([change]), of.names.channel, str(of.origin)]
         return any(id == change.id for id, _ in self.connection.rows(of.names["commit"], parameters))
 
     def _commit(self) -> None:

@@ -1,7 +1,6 @@
 """The PostgreSQL store: any number of processes on any number of machines."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -27,7 +26,7 @@ from active_workflow.store.fetched import Fetched
 from active_workflow.store.joining.opening import open_caller, surrounding
 from active_workflow.store.joining.transaction import CallersTransaction
 from active_workflow.store.keys import check_keys
-from active_workflow.store.listening import Listeners
+from active_workflow.store.listening import Listeners, Origin
 from active_workflow.store.plans import Plans
 from active_workflow.store.postgres import leasing, loading
 from active_workflow.store.postgres.committing import Committer
@@ -70,7 +69,7 @@ class PostgresStore:
         self._clock = clock
         self._names = Names(schema, prefix)
         self._plans = Plans()
-        origin = os.urandom(8).hex()
+        origin = Origin()
         self._origin = origin
         self._listeners = Listeners()
         self._inserter = Inserter(self._names, self._plans, origin)
@@ -184,7 +183,7 @@ class PostgresStore:
     def release(self, leases: Sequence[Lease], due_at: Mapping[str, int | None]) -> None:
         """Give up leases that are still held; each row is then due as given."""
         if leases:
-            self._db.call(lambda link: leasing.release(link, self._names, leases, due_at, self._origin))
+            self._db.call(lambda link: leasing.release(link, self._names, leases, due_at, str(self._origin)))
 
     def lease_of(self, id: str) -> LeaseInfo | None:
         """Tell who holds an execution now, if anyone does."""
@@ -218,7 +217,7 @@ class PostgresStore:
 
     def listen(self, hint: Callable[[], None]) -> Callable[[], None] | None:
         """Call ``hint`` soon after another store has changed something; give a function that stops it."""
-        return self._listeners.add(Listener(self._db, self._names.channel, self._origin, hint))
+        return self._listeners.add(Listener(self._db, self._names, str(self._origin), hint))
 
     def hears(self) -> bool:
         """Tell whether hints surely come; see ``ProvesHints``."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from active_workflow.core.change import Change
 from active_workflow.store.base import Applied, Verdict
+from active_workflow.store.listening import Origin
 from active_workflow.store.plans import Plans
 from active_workflow.store.redis.database import Database
 from active_workflow.store.redis.inserting import Inserter
@@ -18,7 +19,7 @@ LARGE = 8_000_000
 class Committer:
     """Commits for one store."""
 
-    def __init__(self, database: Database, plans: Plans, inserter: Inserter, origin: str) -> None:
+    def __init__(self, database: Database, plans: Plans, inserter: Inserter, origin: Origin) -> None:
         self._database = database
         self._plans = plans
         self._inserter = inserter
@@ -43,7 +44,7 @@ class Committer:
         found = self._database.run(
             "commit",
             now,
-            self._origin,
+            str(self._origin),
             bodies(plans, self._plans),
             *(data for _, data in batch),
             rows=len(batch),

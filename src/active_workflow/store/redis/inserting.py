@@ -7,6 +7,7 @@ from active_workflow.core.plan import Plan
 from active_workflow.errors import DataRejected
 from active_workflow.store.base import Holder, Inserted, NewExecution
 from active_workflow.store.keys import Held, settle_keys
+from active_workflow.store.listening import Origin
 from active_workflow.store.plans import Plans
 from active_workflow.store.redis.database import Database
 from active_workflow.store.redis.packing import bodies, new_item, packed
@@ -25,7 +26,7 @@ class Inserter:
         origin: Who tells others of what came due.
     """
 
-    def __init__(self, database: Database, plans: Plans, origin: str) -> None:
+    def __init__(self, database: Database, plans: Plans, origin: Origin) -> None:
         self._database = database
         self._plans = plans
         self._origin = origin
@@ -61,7 +62,7 @@ class Inserter:
         done, *found = self._database.run(
             "insert",
             now,
-            self._origin,
+            str(self._origin),
             bodies(plans, self._plans),
             ids,
             keys,

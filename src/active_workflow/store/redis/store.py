@@ -1,7 +1,6 @@
 """The Redis store: any number of processes on any number of machines, in a server's memory and its log."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ from active_workflow.store.base import (
 )
 from active_workflow.store.faults import is_text
 from active_workflow.store.keys import check_keys
-from active_workflow.store.listening import Listeners
+from active_workflow.store.listening import Listeners, Origin
 from active_workflow.store.plans import Plans
 from active_workflow.store.redis import finding, leasing
 from active_workflow.store.redis.committing import Committer
@@ -66,7 +65,7 @@ class RedisStore:
             raise ConfigurationError(f"the prefix {prefix!r} can't be used: some letters, but no braces")
         self._clock = clock
         self._plans = Plans()
-        self._origin = os.urandom(8).hex()
+        self._origin = Origin()
         self._listeners = Listeners()
         self._db = Database(address or Address(), f"{{{prefix}}}", options or Options(), self._forget)
         self._inserter = Inserter(self._db, self._plans, self._origin)
@@ -153,7 +152,7 @@ class RedisStore:
         """Give up leases that are still held; each row is then due as given."""
         words = [word for each in leases for word in (each.id, each.token, number(due_at.get(each.id)))]
         if leases:
-            self._db.run("release", self._origin, *words)
+            self._db.run("release", str(self._origin), *words)
 
     def lease_of(self, id: str) -> LeaseInfo | None:
         """Tell who holds an execution now, if anyone does."""
@@ -198,7 +197,7 @@ class RedisStore:
 
     def listen(self, hint: Callable[[], None]) -> Callable[[], None] | None:
         """Call ``hint`` soon after another store has changed something; give a function that stops it."""
-        return self._listeners.add(Listener(self._db, self._origin, hint))
+        return self._listeners.add(Listener(self._db, str(self._origin), hint))
 
     def hears(self) -> bool:
         """Tell whether hints surely come; see ``ProvesHints``."""

@@ -43,9 +43,18 @@ class StepConnection(Lent, sqlite3.Connection):
             sqlite3.OperationalError: The time of the step that uses it is over.
         """
         with self.turn:
-            if self.late and self.hands is Hands.STEP:
-                raise sqlite3.OperationalError(_LATE)
+            self._refuse_late()
             yield
+
+    def in_time(self, parameters: Iterable[Any]) -> Iterator[Any]:
+        """Give parameters one by one: whoever makes them may take long, and no statement runs meanwhile."""
+        for each in parameters:
+            self._refuse_late()
+            yield each
+
+    def _refuse_late(self) -> None:
+        if self.late and self.hands is Hands.STEP:
+            raise sqlite3.OperationalError(_LATE)
 
     @contextmanager
     def taken_away(self) -> Iterator[None]:
@@ -102,7 +111,7 @@ class StepCursor(sqlite3.Cursor):
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
         """Run a statement with each of many parameters."""
         with self._lent.used():
-            return super().executemany(sql, parameters)
+            return super().executemany(sql, self._lent.in_time(parameters))
 
     def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
         """Refuse it to a step, as its connection does."""

@@ -2,6 +2,11 @@
 -- The store's time.
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 
+-- name: schema
+-- The schema that a table is in, as this connection sees it; nothing where there is no such table.
+SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = to_regclass($1::text);
+
 -- name: load
 -- Executions with their steps and the signals that no step has taken: one statement, so all is of one moment.
 -- The three kinds of rows have the same shape: nine texts, eight numbers.
