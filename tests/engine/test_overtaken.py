@@ -94,6 +94,42 @@ def lost():
     return execution, engine, engine.store
 
 
+class Belated(MemoryStore):
+    """A store that loses the answer to one commit, which lands only when the next one comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.loses = False
+        self.lost = None
+
+    def commit(self, changes):
+        if self.loses:
+            self.loses, self.lost = False, changes
+            raise UnknownCommit("cut")
+        if self.lost is not None:
+            lost, self.lost = self.lost, None
+            super().commit(lost)
+        return super().commit(changes)
+
+
+def test_a_commit_that_lands_after_it_was_looked_for_counts_once_and_says_so():
+    engine = aw.Engine(Belated(), embedded=False)
+    execution = engine.start(SideBySide, {})
+    engine.run_until_idle()
+    engine.store.loses = True
+    assert engine.signal(execution.id, "approval", 1) is True
+    assert (execution.refresh().ctx.approval, execution.steps["last"].state) == (1, "pending")
+
+    ends = execution.steps["parcel"].timeout_at
+    engine.store.loses = True
+    assert engine.extend_timeout(execution.id, "parcel", by="10m") is True
+    assert execution.refresh().steps["parcel"].timeout_at - ends == timedelta(minutes=10)
+
+    engine.store.loses = True
+    assert engine.complete_step(execution.id, "parcel") is True
+    assert execution.refresh().steps["last"].state == "waiting"
+
+
 def test_a_signal_that_did_not_land_and_is_too_late_by_then_says_so(lost):
     execution, engine, store = lost
     store.others = lambda: engine.cancel(execution.id)
