@@ -171,3 +171,14 @@ def test_the_database_guards_the_law_too(postgres_url: str) -> None:
         with pytest.raises(psycopg.IntegrityError):
             sql(postgres_url, f"UPDATE aw_executions SET {wrong}")
     store.close()
+
+
+def test_a_schema_that_is_there_is_taken_by_whoever_may_make_none(postgres_url: str) -> None:
+    sql(postgres_url, "CREATE ROLE owns_its_schema LOGIN")
+    sql(postgres_url, "CREATE SCHEMA ours AUTHORIZATION owns_its_schema")
+    store = PostgresStore(postgres_url.replace("postgres@", "owns_its_schema@"), schema="ours")
+    assert store.prepare()
+    store.check()
+    store.close()
+    sql(postgres_url, "DROP OWNED BY owns_its_schema")
+    sql(postgres_url, "DROP ROLE owns_its_schema")

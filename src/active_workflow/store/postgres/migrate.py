@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS aw_migrations (
   applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
+_HAS_SCHEMA = b"SELECT FROM pg_namespace WHERE nspname = $1"
+"""Asked first: to `CREATE SCHEMA IF NOT EXISTS` takes the right to make one even where it is there."""
 _GUARD = "INSERT INTO aw_migrations (version, name) VALUES (0, 'guard') ON CONFLICT DO NOTHING"
 _LOCK = "SELECT version FROM aw_migrations WHERE version = 0 FOR UPDATE"
 _VERSION = "SELECT coalesce(max(version), 0) FROM aw_migrations"
@@ -78,7 +80,7 @@ def _make_guard(link: Link, names: Names) -> None:
     """Make the table that guards the rest. Of two that come at once one may fail, and finds it made."""
     for _ in range(_TRIES):
         try:
-            if names.schema is not None:
+            if names.schema is not None and not link.rows(_HAS_SCHEMA, [names.schema]):
                 link.run(f'CREATE SCHEMA IF NOT EXISTS "{names.schema}"'.encode())
             link.run(names.put_into(_TABLE))
             link.run(names.put_into(_GUARD))
