@@ -322,7 +322,7 @@ class Case:
         return (raised or (plan.verifies and self.lenience.shared)) and "undo-begin" not in phases
 
     def _failed_by_partner(self, step: Step) -> bool:
-        """Beside a cancel, a step that the partner failed while its call ran is `cancelled`, with his error."""
+        """Beside a cancel, a step that he failed while its call ran is `cancelled`, with his error."""
         said = step.run.errors and step.run.errors[-1].error.type == PARTNERS_ERROR
         return step.state == "failed" or (step.state == "cancelled" and bool(said))
 
