@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from active_workflow.core.plan import Plan, StepKind, StepPlan
-from active_workflow.core.snapshot import Execution
+from active_workflow.core.snapshot import Execution, Step
 from tests.ledger import Entry
 
 Line = tuple[int, Entry]
+PARTNERS_ERROR = "Lost"
+"""The type of the error with which the partner fails what it was asked for."""
 MOST_VICTIMS = 8
 """So many workers at most may a step kill: two before it is a suspect, five as one, and one for a fault."""
 
@@ -312,12 +314,17 @@ class Case:
         what it did and raises (a service that honours the key would not) says that it did nothing; so does
         the partner who fails what it was asked for.
         """
-        if plan.kind is StepKind.EXTERNAL and self.x.step(plan.name).state == "failed":
+        if plan.kind is StepKind.EXTERNAL and self._failed_by_partner(self.x.step(plan.name)):
             return True
         phases = [entry.phase for _, entry in self.by_step[plan.name]]
         last_attempt = max((entry.attempt for _, entry in self.by_step[plan.name]), default=0)
         raised = any(e.phase == "raise" and e.attempt == last_attempt for _, e in self.by_step[plan.name])
         return (raised or (plan.verifies and self.lenience.shared)) and "undo-begin" not in phases
+
+    def _failed_by_partner(self, step: Step) -> bool:
+        """Beside a cancel, a step that he failed while its call ran is `cancelled`, with his error."""
+        said = step.run.errors and step.run.errors[-1].error.type == PARTNERS_ERROR
+        return step.state == "failed" or (step.state == "cancelled" and bool(said))
 
     def _undone_in_order(self, undone: Sequence[Line]) -> Iterator[tuple[Kind, str]]:
         """The one recorded last is undone first; one in doubt holds up no other until a person has spoken."""

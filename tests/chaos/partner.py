@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import active_workflow as aw
 from tests.chaos.flows import TOKEN, ledger, share
+from tests.chaos.judge import PARTNERS_ERROR
 from tests.ledger import Entry
 
 WORDS = 3
@@ -100,7 +101,7 @@ class Partner:
         return self._engine.complete_step(id, "delivery", payload, idempotency_key=what)
 
     def _fail(self, id: str, what: str, payload: str) -> bool:
-        return self._engine.fail_step(id, "delivery", error_class="Lost", idempotency_key=what)
+        return self._engine.fail_step(id, "delivery", error_class=PARTNERS_ERROR, idempotency_key=what)
 
     def _cancel(self, id: str, what: str, payload: str) -> bool:
         return self._engine.cancel(id)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 import active_workflow as aw
-from active_workflow.core.states import Phase, State
+from active_workflow.core.states import Phase, State, StepState
 from active_workflow.testing import run_until_idle
-from tests.chaos.judge import Kind, Lenience, Record, judge
+from tests.chaos.judge import PARTNERS_ERROR, Kind, Lenience, Record, judge
 from tests.ledger import Entry, Ledger
 
 STRICT = Lenience()
@@ -85,6 +85,25 @@ def test_a_sound_delivery_is_sound(story):
     )
     entries += said(records[0].snapshot.id, "delivery", "delivery", "tok-delivery", "yes", "no")
     assert found(entries, records) == set()
+
+
+def test_the_word_of_a_partner_who_fails_it_counts_beside_a_cancel_too(story):
+    def fail_and_cancel(engine, id):
+        engine.fail_step(id, "delivery", error_class=PARTNERS_ERROR)
+        engine.cancel(id)
+
+    entries, records = story("Outside", between=fail_and_cancel)
+    x = records[0].snapshot
+    entries += said(x.id, "delivery", "delivery_failed", "", "yes")
+    step = x.steps["delivery"]
+    cancelled = x.with_step(step.evolve(state=StepState.CANCELLED))
+    assert not lost(entries, cancelled)
+    unsaid = step.run.evolve(errors=())
+    assert lost(entries, x.with_step(step.evolve(state=StepState.CANCELLED, run=unsaid)))
+
+
+def lost(entries, x):
+    return any("delivery did is not undone" in told for _, told in found(entries, [Record(x, True, 0)]))
 
 
 # --- Planted violations ---------------------------------------------------------------------------------

@@ -98,6 +98,17 @@ def test_show_tells_each_step(run, parcel) -> None:
     assert "payment_id  pay_7" in page
 
 
+def test_show_tells_where_an_error_was_raised(run, run_json, engine, flows) -> None:
+    id = engine.start("Unrefundable", {}).id
+    engine.run_until_idle()
+    raised = 'raise ValueError("no\\nway")'
+    assert raised not in run("show", id).stdout
+    page = run("show", id, "--traceback").stdout
+    assert raised in page
+    assert 'raise ConnectionError("the bank is [red]closed[/red]")' in page
+    assert raised in run_json("show", id)["steps"]["fail"]["error"]["traceback"]
+
+
 def test_show_as_json(run_json, parcel) -> None:
     found = run_json("show", parcel)
     assert (found["id"], found["workflow"], found["state"]) == (parcel, "Parcel", "waiting")

@@ -703,7 +703,7 @@ def test_a_store_without_transactions_says_so_at_the_start() -> None:
         @aw.step(transactional=True)
         def order(self) -> None: ...
 
-    told = r"MemoryStore is in no database .* use sqlite:///"
+    told = r"MemoryStore runs none: use sqlite:///"
     with aw.Engine("memory://", embedded=False) as engine, pytest.raises(ConfigurationError, match=told):
         engine.start(Flow, {})
 

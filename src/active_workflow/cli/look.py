@@ -12,7 +12,7 @@ from active_workflow.cli.options import key_value, since, with_json, with_store
 from active_workflow.cli.output import show, state_text, table
 from active_workflow.cli.record import summary, whole
 from active_workflow.cli.text import instant, labels, print_json, printable
-from active_workflow.cli.timeline import timeline
+from active_workflow.cli.timeline import timeline, tracebacks
 from active_workflow.core.states import State
 from active_workflow.dsl import Execution
 
@@ -102,9 +102,10 @@ def _print_list(executions: Sequence[Execution], hidden: Collection[str]) -> Non
 
 @click.command("show")
 @click.argument("id")
+@click.option("--traceback", "traces", is_flag=True, help="Where each step's error was raised, too.")
 @with_store
 @with_json
-def show_command(*, id: str, store: str | None, as_json: bool) -> None:
+def show_command(*, id: str, traces: bool, store: str | None, as_json: bool) -> None:
     """Show an execution: its steps with attempts, times and errors, what it waits for, and its ctx."""
     with opened(store) as engine:
         snapshot = engine.load(id)
@@ -113,7 +114,7 @@ def show_command(*, id: str, store: str | None, as_json: bool) -> None:
         if as_json:
             print_json(whole(execution, snapshot.plan, hidden))
         else:
-            show(timeline(execution, snapshot, hidden))
+            show(timeline(execution, snapshot, hidden), *(tracebacks(execution) if traces else ()))
 
 
 @click.command("explain")

@@ -1,10 +1,12 @@
 """The engine of a command, and the user's modules that it needs."""
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -18,19 +20,35 @@ from active_workflow.store.readiness import ChecksTables
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Import the user's modules from the current folder or PYTHONPATH.
+    """Import the user's modules from the current folder or PYTHONPATH, in a project of Django's after setup.
 
     An error in one is printed whole, for it is the user's own code that has to be mended.
     """
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    _set_up_django()
     for name in names:
         try:
             import_module(name)
         except (Exception, SystemExit) as error:
             click.echo(_told(error), err=True, nl=False)
             raise click.ClickException(f"{name} can't be imported{_hint(name)}.") from error
+
+
+def _set_up_django() -> None:
+    """Do as ``manage.py`` does where the environment names Django's settings: models are ready then."""
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE")
+    if not settings or find_spec("django") is None:
+        return
+    try:
+        import_module("django").setup()
+    except (Exception, SystemExit) as error:
+        click.echo(_told(error), err=True, nl=False)
+        raise click.ClickException(
+            f"Django can't be set up with DJANGO_SETTINGS_MODULE={settings}{_hint(settings)}; "
+            "unset it where Django is not wanted."
+        ) from error
 
 
 def _told(error: BaseException) -> str:

@@ -52,7 +52,7 @@ def _step(step: StepView, plan: StepPlan, hidden: Collection[str]) -> dict[str, 
         "state": step.state.value,
         "attempts": step.attempts,
         "result": HIDDEN if secret else readable(lambda: step.result, hidden),
-        "error": error_data(step.error, hidden),
+        "error": _step_error(step.error, hidden),
         "started_at": moment(step.started_at),
         "finished_at": moment(step.finished_at),
         "waiting_since": moment(step.waiting_since),
@@ -89,6 +89,11 @@ def error_data(error: ErrorInfo | None, hidden: Collection[str]) -> dict[str, An
         "step": error.step,
         "details": plain(error.details, hidden),
     }
+
+
+def _step_error(error: ErrorInfo | None, hidden: Collection[str]) -> dict[str, Any] | None:
+    told = error_data(error, hidden)
+    return None if error is None or told is None else {**told, "traceback": error.traceback}
 
 
 def moment(at: datetime | None) -> str | None:

@@ -33,6 +33,16 @@ def timeline(execution: Execution, snapshot: Snapshot, hidden: Collection[str]) 
     return Group(*_head(execution, hidden), Text(), _steps(execution, snapshot), *_ctx(execution, hidden))
 
 
+def tracebacks(execution: Execution) -> Iterator[RenderableType]:
+    """Give where the newest error of each step was raised, as far as that is known."""
+    for name, view in execution.steps.items():
+        if view.error is not None and view.error.traceback:
+            lines = (printable(line) for line in view.error.traceback.splitlines())
+            yield Text()
+            yield Text(printable(name), style="bold")
+            yield Text("\n".join(lines))
+
+
 def _head(execution: Execution, hidden: Collection[str]) -> Iterator[RenderableType]:
     head = Text.assemble((printable(execution.workflow), "bold"), " ", execution.id, "  ")
     head.append_text(state_text(execution.state.value))

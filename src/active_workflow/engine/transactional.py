@@ -76,8 +76,8 @@ def check_store(store: Store, *, transactional: bool) -> None:
     """Raise ConfigurationError where a workflow has transactional steps, and its store can't run them."""
     if transactional and not isinstance(store, RunsTransactions):
         raise ConfigurationError(
-            f"the workflow has a transactional step, and {type(store).__name__} is in no database that it "
-            "could write to; use sqlite:///… or postgresql://…"
+            f"the workflow has a transactional step, and {type(store).__name__} runs none: "
+            "use sqlite:///… or postgresql://…, or a plain step that uses ctx.step_key"
         )
 
 
