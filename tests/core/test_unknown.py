@@ -307,7 +307,7 @@ def test_the_attempt_that_settles_can_be_taken_back() -> None:
     story = cut().start("a").tell(ev.NotCalled("a", 2))
     assert (story["a"].state, story.commands) == (S.CANCELLED, [RunStep("a")])
     story = one(timeout=SECOND).runs_out("a").start("a").tell(ev.NotCalled("a", 2))
-    assert (story["a"].state, story.commands) == (S.FAILED, [RunStep("a")])
+    assert (story["a"].state, story.commands) == (S.TIMED_OUT, [RunStep("a")])
 
 
 def test_a_conflict_of_the_attempt_that_settles_is_undone_too() -> None:

@@ -46,10 +46,15 @@ def take_back(x: Execution, event: NotCalled, now: int) -> Execution:  # noqa: A
         return x
     run = runs.taken_back(step.run)
     if x.phase is Phase.UNDOING:  # it was started to settle an unknown attempt, which it still is
-        failed = x.ending is not None and x.ending.step == step.name
-        to = StepState.FAILED if failed else StepState.CANCELLED
-        return x.with_step(moved(step, Move.TAKE_BACK, to, run=run.evolve(unknown=True)))
+        return x.with_step(moved(step, Move.TAKE_BACK, _over_as(x, step), run=run.evolve(unknown=True)))
     return x.with_step(moved(step, Move.TAKE_BACK, StepState.PENDING, run=run))
+
+
+def _over_as(x: Execution, step: Step) -> StepState:
+    """Give the state of a step before it was started once more to settle its unknown attempt."""
+    if x.ending is None or x.ending.step != step.name:
+        return StepState.CANCELLED
+    return StepState.FAILED if step.run.interruptions else StepState.TIMED_OUT
 
 
 def skipped(x: Execution, event: Skipped, now: int) -> Execution:

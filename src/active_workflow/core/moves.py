@@ -75,13 +75,13 @@ MOVES: Mapping[S, Mapping[Move, frozenset[S]]] = {
     S.WAITING: {
         Move.FINISH: frozenset({S.COMPLETED, S.FAILED}),
         Move.FAIL: frozenset({S.PENDING, S.FAILED}),
-        Move.RUN_OUT: frozenset({S.PENDING, S.TIMED_OUT}),
+        Move.RUN_OUT: frozenset({S.TIMED_OUT}),  # one that is initiated again has failed
         Move.CANCEL: frozenset({S.CANCELLED}),
     },
     S.IN_DOUBT: {
         Move.RETURN: frozenset({S.COMPLETED, S.WAITING, S.FAILED, S.CANCELLED}),
         Move.FAIL: frozenset({S.PENDING, S.FAILED}),
-        Move.SETTLE: frozenset({S.PENDING, S.FAILED}),
+        Move.SETTLE: frozenset({S.PENDING}),
         Move.FINISH: frozenset({S.COMPLETED, S.FAILED}),
         Move.SKIP: frozenset({S.SKIPPED}),
         Move.CANCEL: frozenset({S.CANCELLED}),
@@ -95,27 +95,27 @@ MOVES: Mapping[S, Mapping[Move, frozenset[S]]] = {
     },
     S.FAILED: {
         Move.START: frozenset({S.RUNNING}),  # while undoing: once more, to learn if it landed
-        Move.RETURN: frozenset({S.FAILED, S.COMPLETED}),
+        Move.RETURN: frozenset({S.FAILED}),  # what it did is known after all; that it failed stays
         Move.FAIL: frozenset({S.FAILED}),
-        Move.SETTLE: frozenset({S.FAILED, S.IN_DOUBT, S.COMPLETED}),
+        Move.SETTLE: frozenset({S.FAILED, S.IN_DOUBT}),
         Move.SKIP: frozenset({S.SKIPPED}),
         Move.RETRY: frozenset({S.PENDING}),
         Move.START_UNDO: frozenset({S.COMPENSATING}),
     },
     S.TIMED_OUT: {
         Move.START: frozenset({S.RUNNING}),
-        Move.RETURN: frozenset({S.TIMED_OUT, S.COMPLETED}),
+        Move.RETURN: frozenset({S.TIMED_OUT}),
         Move.FAIL: frozenset({S.TIMED_OUT}),
-        Move.SETTLE: frozenset({S.TIMED_OUT, S.IN_DOUBT, S.COMPLETED}),
+        Move.SETTLE: frozenset({S.TIMED_OUT, S.IN_DOUBT}),
         Move.SKIP: frozenset({S.SKIPPED}),
         Move.RETRY: frozenset({S.PENDING}),
         Move.START_UNDO: frozenset({S.COMPENSATING}),
     },
     S.CANCELLED: {
         Move.START: frozenset({S.RUNNING}),
-        Move.RETURN: frozenset({S.CANCELLED, S.COMPLETED}),
+        Move.RETURN: frozenset({S.CANCELLED}),
         Move.FAIL: frozenset({S.CANCELLED}),
-        Move.SETTLE: frozenset({S.CANCELLED, S.IN_DOUBT, S.COMPLETED}),
+        Move.SETTLE: frozenset({S.CANCELLED, S.IN_DOUBT}),
         Move.START_UNDO: frozenset({S.COMPENSATING}),
     },
     S.COMPENSATING: {
