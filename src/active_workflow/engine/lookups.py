@@ -16,7 +16,7 @@ from active_workflow.dsl.durations import parse_instant
 from active_workflow.dsl.handle import Execution
 from active_workflow.dsl.workflow import Workflow, program_of
 from active_workflow.engine.hosting import Host
-from active_workflow.engine.waiter import is_settled
+from active_workflow.engine.waiter import Found, is_settled
 from active_workflow.errors import ConfigurationError, StoreError, WaitTimeout
 from active_workflow.store.base import Query
 from active_workflow.store.serializer import Serializer
@@ -24,7 +24,7 @@ from active_workflow.store.serializer import Serializer
 PAGE = 100
 SOON = 0.02
 PASSING = 1.0
-"""Seconds that a worker with the code has to take what one without it has blocked; then it counts as blocked."""
+"""Seconds that others have to take what a worker without the code has blocked; then it counts as blocked."""
 
 R = TypeVar("R")
 
@@ -168,7 +168,7 @@ class Lookups(ABC):
         while True:
             future = self._host.waiter.wait_for(execution_id)
             try:
-                told: object = None
+                told: Found = None
                 if self._host.holds(execution_id) or not await asyncio.to_thread(self._rests, execution_id):
                     async with asyncio.timeout(passing.left()):
                         told = await asyncio.wrap_future(future)
