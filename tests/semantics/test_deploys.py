@@ -1,9 +1,12 @@
 """Deploys: an execution keeps its plan; code that is missing blocks it, and it goes on when there is some."""
 
+import asyncio
+
 import pytest
 
 import active_workflow as aw
 from active_workflow.dsl import registry
+from active_workflow.engine import lookups
 from tests.semantics.until import until
 
 
@@ -79,6 +82,32 @@ def test_code_that_no_longer_fits_blocks_it_until_some_does(engine, log, release
     assert execution.state == "completed"
     assert log == ["1 one", "1 two"]
     assert execution.blocked_reason is None
+
+
+@pytest.mark.parametrize("how", ["wait", "wait_async"])
+@pytest.mark.parametrize("then", ["completed", "blocked"])
+def test_a_wait_leaves_a_worker_that_has_the_code_a_moment(engine, log, monkeypatch, then, how):
+    execution = engine.run(make(log, 1).start())
+    make(log, "renamed")
+    execution.signal("approval")
+    engine.run(execution)
+    moments = []
+
+    def meanwhile(seconds):
+        moments.append(seconds)
+        if then == "completed":
+            make(log, 1)
+            engine.after("1h", execution)
+
+    async def meanwhile_async(seconds):
+        meanwhile(seconds)
+
+    monkeypatch.setattr(lookups, "sleep", meanwhile)
+    monkeypatch.setattr(lookups, "sleep_async", meanwhile_async)
+    found = execution.wait(20) if how == "wait" else asyncio.run(execution.wait_async(20))
+    assert found.state == then
+    assert moments[0] == lookups.SOON
+    assert (sum(moments) > lookups.PASSING) == (then == "blocked")
 
 
 def test_a_step_that_is_over_may_be_removed_though_others_of_the_plan_still_need_it(engine, log):

@@ -2,9 +2,11 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from asyncio import sleep as sleep_async
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import datetime
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from active_workflow.core.explain import PlannedUndo, explain, plan_cancel
@@ -14,12 +16,15 @@ from active_workflow.dsl.durations import parse_instant
 from active_workflow.dsl.handle import Execution
 from active_workflow.dsl.workflow import Workflow, program_of
 from active_workflow.engine.hosting import Host
-from active_workflow.engine.waiter import is_settled
+from active_workflow.engine.waiter import Found, is_settled
 from active_workflow.errors import ConfigurationError, StoreError, WaitTimeout
 from active_workflow.store.base import Query
 from active_workflow.store.serializer import Serializer
 
 PAGE = 100
+SOON = 0.02
+PASSING = 1.0
+"""Seconds that others have to take what a worker without the code has blocked; then it counts as blocked."""
 
 R = TypeVar("R")
 
@@ -135,16 +140,22 @@ class Lookups(ABC):
             WaitTimeout: The time is over; the work goes on.
         """
         self._host.ensure_worker()
-        future = self._host.waiter.wait_for(execution_id)  # before looking, so that nothing is missed between
-        try:
-            if not self._host.holds(execution_id) and self._rests(execution_id):
-                return self.load(execution_id)
-            found = future.result(None if timeout is None else timeout / 1_000_000)
-        except FutureTimeout:
-            raise self._wait_timeout(execution_id, timeout) from None
-        finally:
-            self._host.waiter.forget(execution_id, future)
-        return found if isinstance(found, Snapshot) else self.load(execution_id)
+        passing = _Passing(timeout)
+        while True:
+            future = self._host.waiter.wait_for(execution_id)  # before looking: nothing is missed between
+            try:
+                if not self._host.holds(execution_id) and self._rests(execution_id):
+                    found = self.load(execution_id)
+                else:
+                    told = future.result(passing.left())
+                    found = told if isinstance(told, Snapshot) else self.load(execution_id)
+            except FutureTimeout:
+                raise self._wait_timeout(execution_id, timeout) from None
+            finally:
+                self._host.waiter.forget(execution_id, future)
+            if passing.rests(found):
+                return found
+            sleep(passing.moment(found))
 
     async def wait_async(  # the front door's own word
         self,
@@ -153,17 +164,22 @@ class Lookups(ABC):
     ) -> Snapshot:
         """Do what ``wait`` does without holding a thread."""
         await asyncio.to_thread(self._host.ensure_worker)
-        future = self._host.waiter.wait_for(execution_id)
-        try:
-            if not self._host.holds(execution_id) and await asyncio.to_thread(self._rests, execution_id):
-                return await asyncio.to_thread(self.load, execution_id)
-            async with asyncio.timeout(None if timeout is None else timeout / 1_000_000):
-                found = await asyncio.wrap_future(future)
-        except TimeoutError:
-            raise await asyncio.to_thread(self._wait_timeout, execution_id, timeout) from None
-        finally:
-            self._host.waiter.forget(execution_id, future)
-        return found if isinstance(found, Snapshot) else await asyncio.to_thread(self.load, execution_id)
+        passing = _Passing(timeout)
+        while True:
+            future = self._host.waiter.wait_for(execution_id)
+            try:
+                told: Found = None
+                if self._host.holds(execution_id) or not await asyncio.to_thread(self._rests, execution_id):
+                    async with asyncio.timeout(passing.left()):
+                        told = await asyncio.wrap_future(future)
+            except TimeoutError:
+                raise await asyncio.to_thread(self._wait_timeout, execution_id, timeout) from None
+            finally:
+                self._host.waiter.forget(execution_id, future)
+            found = told if isinstance(told, Snapshot) else await asyncio.to_thread(self.load, execution_id)
+            if passing.rests(found):
+                return found
+            await sleep_async(passing.moment(found))
 
     def _rests(self, execution_id: str) -> bool:
         """Tell whether an execution rests already; one that does not exist does, for there is an error."""
@@ -181,6 +197,37 @@ class Lookups(ABC):
             f"execution {execution_id} is still {state} after {seconds:g} s; it goes on: wait again, or see "
             ".explain() for what it waits for"
         )
+
+
+class _Passing:
+    """What one wait takes for a rest: not what another worker, which lacks the code, has blocked just now.
+
+    Args:
+        timeout: Microseconds that the wait may take, or None.
+    """
+
+    def __init__(self, timeout: int | None) -> None:
+        self._until = None if timeout is None else monotonic() + timeout / 1_000_000
+        self._pause = SOON
+
+    def left(self) -> float | None:
+        """Seconds until the wait's time is over."""
+        return None if self._until is None else max(0.0, self._until - monotonic())
+
+    def rests(self, found: Snapshot) -> bool:
+        """Tell whether it is to be given as it is; one that goes on since it was seen to rest isn't."""
+        why = found.blocked if found.state is State.BLOCKED else None
+        may_pass = why is not None and why.kind.passes_with_deploy
+        return is_settled(found.state) and (not may_pass or self._pause > PASSING or self.left() == 0)
+
+    def moment(self, found: Snapshot) -> float:
+        """Seconds after which to look again: soon, and twice as long each time that it is still blocked."""
+        if not is_settled(found.state):
+            self._pause = SOON
+            return 0.0
+        pause, self._pause = self._pause, self._pause * 2
+        left = self.left()
+        return pause if left is None else min(pause, left)
 
 
 def _states(given: State | str | Collection[State | str] | None) -> tuple[State, ...]:
