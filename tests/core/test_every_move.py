@@ -12,7 +12,6 @@ from active_workflow.testing.simulation.tally import Tally, counted_law
 from tests.core.making import FINAL, Story, call, chain, external, plan, signal, sleep, step, times
 from tests.core.situations import ext, in_doubt, past_pivot, two, undoing
 
-
 ONCE = {"at_most_once": True, "timeout": SECOND}
 
 

@@ -105,6 +105,17 @@ def test_what_its_partner_has_failed_does_not_begin_to_wait_when_the_call_return
     assert story.after(1).commands == [RunStep("a")]
 
 
+def test_what_its_partner_has_failed_for_good_has_nothing_to_undo_when_the_call_returns_late() -> None:
+    story = started(timeout=9 * SECOND).reject("a").runs_out("a", stopped=False).returns("a")
+    assert (story["a"].state, story["a"].effect, story.commands) == (S.FAILED, Effect.NONE, [Compensate("z")])
+
+
+def test_what_an_operator_has_tried_again_waits_when_the_call_that_timed_out_returns_late() -> None:
+    flow = chain(call("p", pivot=True), external("a", timeout=9 * SECOND), "b")
+    story = Story(flow).does("p").start("a").runs_out("a", stopped=False).tell(ev.RetryRequested())
+    assert story.returns("a")["a"].state is S.WAITING, "nobody has said that it failed"
+
+
 def test_a_completion_ends_a_retry_delay() -> None:
     story = started(retry=times(2, 9 * SECOND)).fails("a").complete("a", "5")
     assert (story["a"].state, story["a"].run.retry_at) == (S.COMPLETED, None)

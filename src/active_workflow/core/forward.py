@@ -83,9 +83,9 @@ def returned(x: Execution, event: Returned, now: int) -> Execution:
 
 def _was_failed_by_partner(x: Execution, step: Step) -> bool:
     """Tell whether a call that ran out of time had been answered by its partner's failure before that."""
-    plan = x.plan.by_name[step.name]
-    between = step.state is StepState.PENDING and step.run.lingering is not None and not step.run.unknown
-    return between and plan.kind is StepKind.EXTERNAL and not plan.verifies
+    run, external = step.run, x.plan.by_name[step.name].kind is StepKind.EXTERNAL
+    known = run.lingering is not None and not run.unknown and step.effect is Effect.NONE
+    return external and known and step.state in _PENDING_OR_OVER
 
 
 def landed(x: Execution, step: Step, event: Returned, now: int) -> Execution:
@@ -248,6 +248,7 @@ def _early_used(x: Execution, step: Step, run: Run, roll: float, now: int, *, ea
 # --- Shared -----------------------------------------------------------------------------------------
 
 _OVER = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.CANCELLED})
+_PENDING_OR_OVER = _OVER | {StepState.PENDING}
 
 
 def _runs(step: Step, attempt: int) -> bool:

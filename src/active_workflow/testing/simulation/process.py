@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from active_workflow.core.change import Change
-from active_workflow.core.events import Event
+from active_workflow.core.events import Event, WorkerLost
 from active_workflow.core.snapshot import Execution
 from active_workflow.engine.call import Call, Report, not_called, overtime
 from active_workflow.engine.committer import Outcome
@@ -142,7 +142,8 @@ class Process:
             return
         if transaction.broken is not None:
             raise transaction.broken
-        if entry.end == "returned" and not entry.effect:
+        lost = entry.end == "unfit" and isinstance(report.event, WorkerLost)
+        if (entry.end == "returned" or lost) and not entry.effect:
             entry.end = "rolled back"
         self._world.log("{}: {} {}: {}", self.name, entry.call, entry.end, report.event)
         self._running.pop(entry.call, None)

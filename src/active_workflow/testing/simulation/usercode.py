@@ -56,6 +56,9 @@ class UserCode:
         initiated: Told of each effect of an external step (or undo): its partner begins to work.
         poisoned: The steps that kill whatever process calls them.
         deaths: The share of calls that kill their process for no reason.
+        clashes: The share of results that are written under a key that others use, too.
+        shrugs: The share of questions to which ``verify`` answers that it can't tell.
+        refusals: The share of calls whose condition says no.
         shortest: No other call takes less time than this, microseconds.
     """
 
@@ -65,6 +68,9 @@ class UserCode:
         self._tempers: dict[tuple[str, str, bool], str] = {}
         self._numbers = count(1)
         self.deaths = world.random.choice((0.0, 0.0, 0.03, 0.1))
+        self.clashes = world.random.choice((0.03, 0.03, 0.03, 0.5))
+        self.shrugs = world.random.choice((0.07, 0.07, 0.07, 0.7))
+        self.refusals = world.random.choice((0.03, 0.03, 0.03, 0.2))
         self.initiated: Callable[[Entry], None] = lambda _: None
         self.poisoned: set[tuple[str, str]] = set()
         self.shortest = 0
@@ -99,7 +105,7 @@ class UserCode:
             host.later(duration, host.kill)
             return
         fails = temper == "broken" or (temper == "flaky" and world.chance(0.5))
-        if not fails and call.kind is CallKind.RUN and world.chance(0.03):
+        if not fails and call.kind is CallKind.RUN and world.chance(self.refusals):
             host.later(duration, lambda: self._end(host, entry, "skipped", Skipped(call.step, call.attempt)))
             return
         if (not fails or world.chance(0.2)) and not entry.transactional:
@@ -151,7 +157,7 @@ class UserCode:
             self._end(host, entry, "unfit", Returned(call.step, call.attempt, UNFIT))
             return
         entry.answer = self._value(call)
-        key = "shared" if world.chance(0.03) else call.step
+        key = "shared" if world.chance(self.clashes) else call.step
         answer = str(entry.answer)
         event = Returned(call.step, call.attempt, answer, {key: answer}, entry.correlation)
         self._end(host, entry, "returned", event)
@@ -194,7 +200,7 @@ class UserCode:
     def _verdict(self, entry: Entry) -> Event:
         """Look at what really happened, as a payment provider would be asked."""
         call = entry.call
-        if self._world.chance(0.07):
+        if self._world.chance(self.shrugs):
             return Verified(call.step, call.attempt, landed=None)
         landed = self._world.ledger.landed((call.id, call.step))
         if landed is None or landed.declined:  # a partner that has said no does not work on it
