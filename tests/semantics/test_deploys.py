@@ -222,6 +222,21 @@ def test_the_log_says_once_what_code_is_missing(engine, log, caplog):
     assert told.startswith(f"Deployed {blocked[0].id} is blocked")
 
 
+def test_the_log_says_why_an_execution_fails_and_where_that_was_raised(engine, caplog):
+    class Fails(aw.Workflow):
+        @aw.step
+        def pay(self):
+            raise ValueError("no money")
+
+    caplog.set_level("INFO", logger="active_workflow")
+    execution = engine.run(Fails.start())
+    [told] = [record for record in caplog.records if "fails at step" in record.getMessage()]
+    assert told.levelname == "INFO"
+    assert told.getMessage().startswith(
+        f"Fails {execution.id} fails at step pay: ValueError: no money\nTraceback"
+    )
+
+
 def test_versions_live_side_by_side(engine, log):
     class Versioned(aw.Workflow, version=1):
         one = aw.task(lambda ctx: log.append("v1"))

@@ -155,6 +155,12 @@ def test_a_server_that_isn_t_there_is_named_without_secrets() -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_database_that_isn_t_there_is_to_be_created(postgres_url: str) -> None:
+    store = PostgresStore(postgres_url.rpartition("/")[0] + "/not_there")
+    with pytest.raises(StoreUnavailable, match=r'database "not_there" does not exist: create it first'):
+        store.prepare()
+
+
 def test_the_database_guards_the_law_too(postgres_url: str) -> None:
     store = PostgresStore(postgres_url)
     store.prepare()

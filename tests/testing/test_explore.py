@@ -59,6 +59,11 @@ def test_cancels_come_at_each_call_and_wait(ledger):
     assert found.ends == {"completed": 1, "failed": 1, "cancelled": 2}
 
 
+def test_a_world_that_can_not_be_made_anew_is_refused(ledger):
+    with pytest.raises(aw.ConfigurationError, match="give a function that resets the world"):
+        explore(two_steps(ledger), world=ledger, invariant=Ledger.all_or_nothing)
+
+
 def test_each_run_has_a_world_of_its_own(ledger):
     made = []
 

@@ -7,7 +7,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from logging import Logger
 
-from active_workflow.core.snapshot import Execution
+from active_workflow.core.snapshot import Ending, Execution
+from active_workflow.core.states import State
 from active_workflow.dispatch.base import Dispatcher
 from active_workflow.dsl.current import running
 from active_workflow.dsl.durations import Duration, parse_duration
@@ -183,6 +184,8 @@ class Host:
         publish(transitions, self.now(), self.serializer)
         self.waiter.settle(after for _, after in transitions)
         for before, after in transitions:
+            if after.ending is not None and before.ending is None and after.ending.outcome is State.FAILED:
+                self._log_failure(after, after.ending)
             if _needs_somebody(after) and not _needs_somebody(before) and self._is_news(after):
                 self.logger.warning(
                     "%s %s is %s: somebody has to see to it; ask `active-workflow explain` how",
@@ -190,6 +193,19 @@ class Host:
                     after.id,
                     after.state,
                 )
+
+    def _log_failure(self, execution: Execution, ending: Ending) -> None:
+        """Say why an execution fails. A saga that fails and is undone may be all in order: no warning."""
+        error = ending.error
+        self.logger.info(
+            "%s %s fails%s: %s: %s%s",
+            execution.plan.workflow,
+            execution.id,
+            "" if ending.step is None else f" at step {ending.step}",
+            error.type,
+            error.message,
+            f"\n{error.traceback}" if error.traceback else "",
+        )
 
     def _is_news(self, execution: Execution) -> bool:
         """Whether it has to be said: a deploy that lacks code may block thousands for one reason."""

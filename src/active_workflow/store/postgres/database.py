@@ -167,4 +167,6 @@ def _why_not(error: psycopg.Error) -> str:
     told = first_line(error)
     if "unsupported startup parameter" in str(error):
         return f"{told}: behind PgBouncer add prepare_threshold=none to the store's URL"
+    if "does not exist" in told and "database" in told:
+        return f"{told}: create it first, then its tables with `active-workflow migrate`"
     return f"{told}: is the server up, and may this user connect?"

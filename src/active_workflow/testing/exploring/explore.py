@@ -86,7 +86,7 @@ def explore(
         What was tried.
 
     Raises:
-        ConfigurationError: A step is transactional: there is no database here.
+        ConfigurationError: A step is transactional (there is no database here), or ``world`` is no function.
         AssertionError: The invariant is broken. The message tells the shortest run that breaks it as a
             timeline, and how to have that one alone once more.
     """
@@ -97,6 +97,8 @@ def explore(
             "database that a crash would leave as it was: try it over sqlite:///… with run_until_idle()"
         )
     partners = Partners(completions or {}, signals or {}, drive)
+    if not callable(world):
+        raise ConfigurationError(f"world={world!r}: give a function that resets the world and gives it")
     partners.check(program.plan.by_name, program.plan.signals)
     failing = None if fail is None else _known(fail, program.plan.by_name)
     with Stage(program, {} if ctx is None else ctx, world).open() as stage:
