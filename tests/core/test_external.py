@@ -269,3 +269,20 @@ def test_a_payload_that_contradicts_a_sibling_is_a_conflict_and_is_undone() -> N
     )
     story = Story(flow).start("a").complete("a", "2").start("b").returns("b", n="1").fails("a")
     assert (story["a"].state, story["a"].error.type) == (S.FAILED, "ContextConflict")
+
+
+@pytest.mark.parametrize("end", ["early", "late", "in doubt", "after an error"])
+def test_a_call_whose_completion_contradicts_another_step_has_failed_once(end: str) -> None:
+    limits = {"timeout": SECOND, "at_most_once": end == "in doubt", "retry": times(2)}
+    story = Story(plan(external("a", **limits), call("b"))).start("a", "b").returns("b", a="1")
+    if end == "early":
+        story.complete("a", "2").runs_out("a")
+    elif end == "after an error":
+        story.fails("a").complete("a", "2")
+    else:
+        story.runs_out("a").complete("a", "2")
+    assert (story["a"].state, story["a"].run.failures, story["a"].error.type) == (
+        S.FAILED,
+        1,
+        "ContextConflict",
+    )

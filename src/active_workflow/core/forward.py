@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from active_workflow.core import runs
-from active_workflow.core.attempts import Completion, Run
+from active_workflow.core.attempts import Completion, Failure, Run
 from active_workflow.core.events import Failed, NotCalled, RanOut, Returned, Skipped, Started
 from active_workflow.core.failing import (
     after_error,
@@ -96,7 +96,7 @@ def landed(x: Execution, step: Step, event: Returned, now: int) -> Execution:
         step = step.evolve(run=runs.answered(step.run))
     conflict = conflict_of(x, step.name, event.patch)
     if conflict is not None:
-        run = runs.ended_badly(step.run, conflict, now)
+        run = _contradicted(step, conflict, now)
         return fails(
             x, step, Move.RETURN, conflict, now,
             run=run, effect=Effect.LANDED, result=event.result, early=None,
@@ -158,7 +158,7 @@ def finished(x: Execution, step: Step, completion: Completion, now: int, roll: f
     patch = {x.plan.by_name[step.name].payload_key: payload}
     conflict = conflict_of(x, step.name, patch)
     if conflict is not None:
-        run = runs.ended_badly(step.run, conflict, now)
+        run = _contradicted(step.evolve(run=runs.answered(step.run)), conflict, now)
         return fails(
             x, step, Move.FINISH, conflict, now,
             run=run, effect=Effect.LANDED, payload=payload, early=None, keys=keys,
@@ -168,6 +168,12 @@ def finished(x: Execution, step: Step, completion: Completion, now: int, roll: f
         run=runs.ended_well(step.run), effect=Effect.LANDED, payload=payload, early=None, keys=keys,
         patch={**step.patch, **patch}, finished_at=now, timeout_at=None,
     )  # fmt: skip
+
+
+def _contradicted(step: Step, conflict: Failure, now: int) -> Run:
+    """What an attempt gave can't be recorded: it has failed, once, even if it was counted before."""
+    counted = step.state in _BETWEEN and not step.run.unknown
+    return (runs.ended_late if counted else runs.ended_badly)(step.run, conflict, now)
 
 
 # --- Failing ----------------------------------------------------------------------------------------
@@ -248,6 +254,7 @@ def _early_used(x: Execution, step: Step, run: Run, roll: float, now: int, *, ea
 # --- Shared -----------------------------------------------------------------------------------------
 
 _OVER = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.CANCELLED})
+_BETWEEN = frozenset({StepState.PENDING, StepState.IN_DOUBT})
 _PENDING_OR_OVER = _OVER | {StepState.PENDING}
 
 

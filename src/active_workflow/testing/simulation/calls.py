@@ -74,7 +74,7 @@ def _check_again(record: Record, call: Call, last: Entry, now: int) -> None:
     """A step is called again only if its last call is known to have failed, or nobody can know."""
     if last.call.token != call.token or call.step in record.resolved:
         return
-    plan = record.row.plan.by_name[call.step]
+    plan, run = record.row.plan.by_name[call.step], record.row.step(call.step).run
     if last.end is None:
         timeout = last.call.timeout
         patience = plan.abandon_after if plan.abandon_after is not None else timeout or 0
@@ -84,9 +84,12 @@ def _check_again(record: Record, call: Call, last: Entry, now: int) -> None:
         late = last.call.timeout is not None and last.call.stopping
         demand(late, 2, f"{call}: attempt {last.call.attempt} returned under this lease")
     elif last.end == "raised" and last.ended is not None and plan.retry and not record.renewals:
-        pause = _least_delay(plan.retry[0], record.row.step(call.step).run.failures)
+        too_late = last.call.stopping and last.ended > (run.attempt_at or 0)  # this attempt had begun
+        pause = _least_delay(plan.retry[0], run.failures)
         demand(
-            now >= last.ended + pause, 14, f"{call}: its retry's delay of {pause} microseconds is not over"
+            too_late or now >= last.ended + pause,
+            14,
+            f"{call}: its retry's delay of {pause} microseconds is not over",
         )
 
 

@@ -85,7 +85,7 @@ def _external_options(random: Random) -> dict[str, Any]:
         options["abandon_after"] = random.choice((None, 0, 3 * SECOND))
     options["verifies"] = random.random() < 0.2  # noqa: PLR2004
     options["at_most_once"] = random.random() < 0.2  # noqa: PLR2004
-    options["store_as"] = "shared" if random.random() < 0.15 else None  # noqa: PLR2004
+    options["store_as"] = "shared" if random.random() < 0.3 else None  # noqa: PLR2004
     if random.random() < 0.2:  # noqa: PLR2004
         options["heartbeat_timeout"] = random.randrange(2, 6) * SECOND
     return options
