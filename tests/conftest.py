@@ -1,4 +1,4 @@
-"""What every test shares: the largest of the contract is slow, and missing services are told loudly."""
+"""What every test shares: what needs a server or is large is slow, and missing services are told loudly."""
 
 import pytest
 
@@ -27,7 +27,8 @@ LARGE = "test_ten_thousand_through_their_whole_life"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.name == LARGE and "Memory" not in item.nodeid:
+        large = item.name == LARGE and "Memory" not in item.nodeid
+        if large or item.get_closest_marker("services"):
             item.add_marker("slow")
 
 

@@ -28,6 +28,7 @@ def python(*arguments: str):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["", "app/flows"])
 @pytest.mark.parametrize("name", ["Go", "Extraordinarily" + "Long" * 4 + "y"])
 def test_what_new_writes_is_sound(folder, name, where) -> None:

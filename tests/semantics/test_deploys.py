@@ -84,6 +84,11 @@ def test_code_that_no_longer_fits_blocks_it_until_some_does(engine, log, release
     assert execution.blocked_reason is None
 
 
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch):
+    monkeypatch.setattr(lookups, "PASSING", 0.05)
+
+
 @pytest.mark.parametrize("how", ["wait", "wait_async"])
 @pytest.mark.parametrize("then", ["completed", "blocked"])
 def test_a_wait_leaves_a_worker_that_has_the_code_a_moment(engine, log, monkeypatch, then, how):
