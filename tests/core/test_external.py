@@ -212,6 +212,14 @@ def test_a_correlation_id_must_be_the_one_that_the_call_returned() -> None:
     assert correlated().complete("a", "5")["a"].state is S.COMPLETED
 
 
+def test_verify_tells_the_correlation_id_that_the_call_would_have_told() -> None:
+    lost = started(verifies=True).loses_worker()
+    story = lost.verified("a", landed=True, correlation_id="c1")
+    with pytest.raises(CorrelationMismatch, match="waits for correlation id 'c1'"):
+        story.complete("a", "5", id="c2")
+    assert story.complete("a", "5", id="c1")["a"].state is S.COMPLETED
+
+
 def test_an_early_completion_with_a_wrong_correlation_id_is_not_used() -> None:
     story = started().complete("a", "5", id="c2").tell(ev.Returned("a", 1, None, {}, "c1"))
     assert (story["a"].state, story["a"].early) == (S.WAITING, None)

@@ -118,6 +118,30 @@ def test_a_step_that_verify_says_has_landed_is_undone_with_that_result(engine, l
     assert log == [("charge", 1, True), ("refund", {"charge": 7}), "undo before"]
 
 
+def test_a_verify_that_finds_an_external_job_gives_its_correlation_id_as_the_call_would_have(
+    engine, lose, gate
+):
+    class Export(aw.Workflow):
+        @aw.step(external=True, no_undo="an export")
+        def export(self):
+            gate.enter()
+            return {"job": 1, "correlation_id": "never told"}
+
+        @export.verify
+        def find(self):
+            return aw.Landed({"job": 7, "correlation_id": "job_7"})
+
+    execution = Export.start()
+    lose()
+    engine.run(execution)
+    assert execution.state == "waiting"
+    assert (execution.steps["export"].correlation_id, dict(execution.ctx)) == ("job_7", {"job": 7})
+    with pytest.raises(aw.CorrelationMismatch):
+        engine.complete_step(execution.id, "export", correlation_id="job_6")
+    assert engine.complete_step(execution.id, "export", correlation_id="job_7") is True
+    assert engine.run(execution).state == "completed"
+
+
 def test_a_verify_that_raises_is_asked_again_by_the_step_s_policy(engine, lose, gate, log):
     asked = []
 

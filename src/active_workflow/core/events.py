@@ -90,13 +90,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """``verify`` answered for an attempt of unknown outcome: landed, not landed, or (None) unknown."""
+    """``verify`` answered for an attempt of unknown outcome: landed, not landed, or (None) unknown.
+
+    Where it landed, the rest is what the attempt would have returned.
+    """
 
     step: str
     attempt: int
     landed: bool | None
     result: str | None = None
     patch: Mapping[str, str | None] = field(default_factory=dict)
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

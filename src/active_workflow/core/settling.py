@@ -19,7 +19,8 @@ def verified(x: Execution, event: Verified, now: int) -> Execution:
     if not asks_verify(x, step) or event.attempt != step.run.attempts:
         return x
     if event.landed:
-        return landed(x, step, Returned(step.name, event.attempt, event.result, event.patch), now)
+        returned = Returned(step.name, event.attempt, event.result, event.patch, event.correlation_id)
+        return landed(x, step, returned, now)
     if event.landed is None:
         return _still_unknown(x, step, now)
     if x.phase is Phase.FORWARD and x.ending is None:

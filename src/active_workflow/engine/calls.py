@@ -239,8 +239,9 @@ class Caller:
         landed, value = settled(await settle(code.verify(ctx.view)))
         if not landed:
             return Verified(call.step, call.attempt, landed)
+        correlation_id, value = _without_correlation(value) if self._is_external(call) else (None, value)
         result, patch = self._outcome(call, ctx, value)
-        return Verified(call.step, call.attempt, landed, result, patch)
+        return Verified(call.step, call.attempt, landed, result, patch, correlation_id)
 
     async def _decide(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
         if not await _is_wanted(code, ctx, settle):
@@ -263,7 +264,7 @@ def _has_transaction(call: Call) -> bool:
 
 
 def _without_correlation(value: Any) -> tuple[str | None, Any]:
-    """Take the correlation id out of what an external step's (or undo's) first call returned."""
+    """Take the correlation id out of what an external step's (or undo's) first call returned, or would have."""
     if not isinstance(value, Mapping) or "correlation_id" not in value:
         return None, value
     rest = dict(value)

@@ -206,4 +206,5 @@ class UserCode:
         if landed is None or landed.declined:  # a partner that has said no does not work on it
             return Verified(call.step, call.attempt, landed=False)
         entry.answer = self._value(call)
-        return Verified(call.step, call.attempt, landed=True, result=str(entry.answer))
+        known = landed.correlation
+        return Verified(call.step, call.attempt, landed=True, result=str(entry.answer), correlation_id=known)
