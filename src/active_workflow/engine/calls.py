@@ -264,7 +264,7 @@ def _has_transaction(call: Call) -> bool:
 
 
 def _without_correlation(value: Any) -> tuple[str | None, Any]:
-    """Take the correlation id out of what an external step's (or undo's) first call returned, or would have."""
+    """Take the correlation id out of what an external step (or undo) returns first, or would have."""
     if not isinstance(value, Mapping) or "correlation_id" not in value:
         return None, value
     rest = dict(value)
