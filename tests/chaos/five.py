@@ -37,7 +37,7 @@ def last(ctx):
     return work(ctx, "fourth")
 
 
-class Five(aw.Workflow):
+class Killed(aw.Workflow):
     first = aw.task(work, compensate=undo)
     second = aw.task(lambda ctx: work(ctx, "first"), compensate=undo)
     third = aw.task(lambda ctx: work(ctx, "second"), compensate=undo)
@@ -45,7 +45,7 @@ class Five(aw.Workflow):
     fifth = aw.task(last, no_undo="nothing comes after it")
 
 
-class Poison(aw.Workflow):
+class Deadly(aw.Workflow):
     """Its second step kills whoever runs it."""
 
     first = aw.task(work, compensate=undo)

@@ -55,7 +55,7 @@ def engine(site):
 
 def test_killed_workers_lose_and_repeat_nothing(workers, engine, flows, tmp_path, record_property):
     ids = _start(engine, flows)
-    poison = engine.start(flows.Poison, {}).id
+    poison = engine.start(flows.Deadly, {}).id
     began = time.monotonic()
     _run_and_kill(workers, engine, {*ids, poison}, random.Random(20))
     took = time.monotonic() - began
@@ -76,7 +76,7 @@ def test_killed_workers_lose_and_repeat_nothing(workers, engine, flows, tmp_path
 def _start(engine, flows) -> list[str]:
     """Start executions; each tenth fails at the end."""
     inputs = [{"number": n, "fails": n % 10 == 0} for n in range(EXECUTIONS)]
-    return [x.id for x in engine.start_many(flows.Five, inputs)]
+    return [x.id for x in engine.start_many(flows.Killed, inputs)]
 
 
 def _stories(entries: list[Entry]) -> dict[str, list[Entry]]:
