@@ -36,6 +36,8 @@ from active_workflow.store.serializer import Serializer
 
 Settle = Callable[[Any], Awaitable[Any]]
 
+_Outcome = tuple[str | None, Mapping[str, str | None], str | None]
+"""A call's result, its patch of ctx and its correlation id."""
 _PLAIN = frozenset({type(None), dict, str, int, bool, list})
 """What steps mostly return, and nobody has to await: told from the type, a tenth of the cost of asking."""
 
@@ -198,22 +200,25 @@ class Caller:
         if type(value) not in _PLAIN:
             value = await settle(value)
         try:
-            correlation_id, value = _without_correlation(value) if self._is_external(call) else (None, value)
-            result, patch = self._outcome(call, ctx, value)
+            outcome = self._outcome(call, ctx, value)
         except Exception as error:  # noqa: BLE001 - the effect has happened: no attempt may follow
             failure = failure_of(error)
             return Failed(call.step, call.attempt, failure, self._roll(), returned=True)
-        return Returned(call.step, call.attempt, result, patch, correlation_id)
+        return Returned(call.step, call.attempt, *outcome)
 
-    def _outcome(self, call: Call, ctx: Opened, value: Any) -> tuple[str | None, Mapping[str, str | None]]:
-        """Give a return value's text, and what it (and changes in place) did to ctx."""
+    def _outcome(self, call: Call, ctx: Opened, value: Any) -> _Outcome:
+        """Give a return value's text, what it (and changes in place) did to ctx, and its correlation id."""
+        correlation_id = None
         store_as = call.execution.plan.by_name[call.step].store_as
-        if store_as is not None and not self._is_external(call):
+        if self._is_external(call):
+            correlation_id, value = _without_correlation(value)
+            store_as = None  # that is where its completion goes
+        if store_as is not None:
             ctx.merge({store_as: value})
         elif isinstance(value, Mapping):
             ctx.merge(value)
         result = None if value is None else self._serializer.dump(value)
-        return result, ctx.patch()
+        return result, ctx.patch(), correlation_id
 
     def _is_external(self, call: Call) -> bool:
         return call.execution.plan.by_name[call.step].kind is StepKind.EXTERNAL
@@ -239,9 +244,7 @@ class Caller:
         landed, value = settled(await settle(code.verify(ctx.view)))
         if not landed:
             return Verified(call.step, call.attempt, landed)
-        correlation_id, value = _without_correlation(value) if self._is_external(call) else (None, value)
-        result, patch = self._outcome(call, ctx, value)
-        return Verified(call.step, call.attempt, landed, result, patch, correlation_id)
+        return Verified(call.step, call.attempt, landed, *self._outcome(call, ctx, value))
 
     async def _decide(self, call: Call, code: StepCode, ctx: Opened, settle: Settle) -> Event:
         if not await _is_wanted(code, ctx, settle):
