@@ -3,20 +3,18 @@
 import os
 import signal
 import time
-import zlib
 
 import active_workflow as aw
-from tests.ledger import Ledger
+from tests.chaos.flows import ledger, share
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
-ledger = Ledger(os.environ["CHAOS_LEDGER"])
 
 
 def work(ctx, before=None):
     """Do a step: between the two lines of the ledger it takes 5 to 200 ms, the same at each attempt."""
     seen = None if before is None else ctx[before]
     ledger.write(ctx.execution_id, ctx.step_name, ctx.attempt, "begin", seen)
-    time.sleep(0.005 + 0.195 * (zlib.crc32(ctx.step_key.encode()) % 1000) / 1000)
+    time.sleep(0.005 + 0.195 * share(ctx.step_key))
     ledger.write(ctx.execution_id, ctx.step_name, ctx.attempt, "end", seen)
     ctx[ctx.step_name] = [ctx.attempt, os.getpid()]
     return [ctx.attempt, os.getpid()]
@@ -25,7 +23,7 @@ def work(ctx, before=None):
 def undo(ctx, result):
     """Undo a step; ``seen`` is the result that it is given to undo."""
     ledger.write(ctx.execution_id, ctx.step_name, ctx.attempt, "undo-begin", result)
-    time.sleep(0.005 + 0.045 * (zlib.crc32(ctx.step_key.encode()) % 1000) / 1000)
+    time.sleep(0.005 + 0.045 * share(ctx.step_key))
     ledger.write(ctx.execution_id, ctx.step_name, ctx.attempt, "undo-end", result)
 
 

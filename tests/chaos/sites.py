@@ -51,6 +51,16 @@ class Site:
         for file in self.clocks:
             set_clock(file, seconds)
 
+    @abstractmethod
+    def holder(self) -> list[str]:
+        """What another process holds: its code, which does so until its input ends, and its arguments."""
+
+    @contextmanager
+    def hold(self) -> Iterator[bool]:
+        """Have another process hold it."""
+        with foreign([sys.executable, "-c", *self.holder()]) as held:
+            yield held
+
     def recover(self) -> None:
         """After a disk was full: start what ended of it."""
 
@@ -73,15 +83,13 @@ class SqliteSite(Site):
         self.url = self.direct = f"sqlite:///{home}/chaos.db"
         self._path = f"{home}/chaos.db"
 
-    @contextmanager
-    def hold(self) -> Iterator[bool]:
-        """Have another process hold the file's write lock."""
+    def holder(self) -> list[str]:
+        """The file's write lock."""
         code = (
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None);"
             "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
         )
-        with foreign([sys.executable, "-c", code, self._path]) as held:
-            yield held
+        return [code, self._path]
 
 
 class ServerSite(Site):
@@ -136,9 +144,9 @@ class ServerSite(Site):
     def make_server(self, within: Path | None) -> Any:
         """Make a server that has its data in a folder."""
 
-    @abstractmethod
     def make_database(self) -> str:
         """Make an empty database and give its URL."""
+        return str(self.server.new_database())
 
     def stop(self) -> None:
         """End the server as if the power failed."""
@@ -176,9 +184,6 @@ class PostgresSite(ServerSite):
     def make_server(self, within: Path | None) -> postgres.PostgresServer:
         return postgres.PostgresServer(durable=True, within=within)
 
-    def make_database(self) -> str:
-        return self.server.new_database()
-
     def terminate(self) -> int:
         """End every backend but our own."""
         import psycopg  # noqa: PLC0415 - the driver is an extra
@@ -187,16 +192,14 @@ class PostgresSite(ServerSite):
         with psycopg.connect(self.direct, autocommit=True) as connection:
             return len(connection.execute(f"{ended} AND pid <> pg_backend_pid()".encode()).fetchall())
 
-    @contextmanager
-    def hold(self) -> Iterator[bool]:
-        """Have another process lock every row."""
+    def holder(self) -> list[str]:
+        """Every row."""
         code = (
             "import psycopg, sys; c = psycopg.connect(sys.argv[1]);"
             "c.execute('SELECT 1 FROM aw_executions ORDER BY id FOR UPDATE');"
             "print('held', flush=True); sys.stdin.read()"
         )
-        with foreign([sys.executable, "-c", code, self.direct]) as held:
-            yield held
+        return [code, self.direct]
 
 
 class MariaDBSite(ServerSite):
@@ -209,17 +212,13 @@ class MariaDBSite(ServerSite):
     def make_server(self, within: Path | None) -> mariadb.MariaDBServer:
         return mariadb.MariaDBServer(durable=True, within=within)
 
-    def make_database(self) -> str:
-        return self.server.new_database()
-
     def terminate(self) -> int:
         """Kill every connection but our own."""
         with closing(self.server.connect()) as connection, connection.cursor() as cursor:
             return self.server.end_others(cursor)
 
-    @contextmanager
-    def hold(self) -> Iterator[bool]:
-        """Have another process lock every row, and the gaps between them."""
+    def holder(self) -> list[str]:
+        """Every row, and the gaps between them."""
         code = (
             "import pymysql, sys; _, port, password, name = sys.argv;"
             "c = pymysql.connect(host='127.0.0.1', port=int(port), user='workflows', password=password,"
@@ -227,9 +226,7 @@ class MariaDBSite(ServerSite):
             "c.execute('SELECT 1 FROM aw_executions ORDER BY id FOR UPDATE');"
             "print('held', flush=True); sys.stdin.read()"
         )
-        where = [str(self.server.port), self.server.password, self.direct.rpartition("/")[2]]
-        with foreign([sys.executable, "-c", code, *where]) as held:
-            yield held
+        return [code, str(self.server.port), self.server.password, self.direct.rpartition("/")[2]]
 
 
 class RedisSite(ServerSite):
@@ -254,16 +251,14 @@ class RedisSite(ServerSite):
             kinds = (client.execute_command("CLIENT", "KILL", "TYPE", kind) for kind in ("normal", "pubsub"))
             return sum(kinds)
 
-    @contextmanager
-    def hold(self) -> Iterator[bool]:
-        """Have another process hold up every write: there are no locks that it could have."""
+    def holder(self) -> list[str]:
+        """Every write is held up: there are no locks to be had."""
         code = (
             "import redis, sys; c = redis.Redis(port=int(sys.argv[1]), protocol=2);"
             "c.client_pause(60_000, all=False);"
             "print('held', flush=True); sys.stdin.read(); c.client_unpause()"
         )
-        with foreign([sys.executable, "-c", code, str(self.server.port)]) as held:
-            yield held
+        return [code, str(self.server.port)]
 
 
 SITES: dict[str, Callable[..., Any]] = {

@@ -1,20 +1,18 @@
 """Workers are killed at random, one after the other, and everything is proved from the ledger."""
 
-import importlib
 import random
 import sys
 import time
 from collections import defaultdict
-from contextlib import closing
 
 import pytest
 
 import active_workflow as aw
-from tests.chaos.scene import Workers, make_clocks
 from tests.chaos.sites import SITES
 from tests.ledger import Entry, Ledger
-from tests.services import missing
 
+FLOWS = "tests.chaos.five"
+STORES = SITES
 EXECUTIONS = 300
 KILLS = 60
 """So many workers are killed inside a step before the rest may end in peace."""
@@ -22,28 +20,6 @@ DEADLINE = 100.0
 NAMES = ("first", "second", "third", "fourth", "fifth")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(params=SITES)
-def site(request, tmp_path):
-    kind = SITES[request.param]
-    if lacking := kind.missing(()):
-        missing(f"killed workers on {request.param}", lacking)
-    with closing(kind(tmp_path, make_clocks(tmp_path), ())) as site:
-        yield site
-
-
-@pytest.fixture
-def workers(site, tmp_path):
-    with closing(Workers(site, tmp_path, Ledger(tmp_path / "ledger"), "tests.chaos.five")) as workers:
-        yield workers
-
-
-@pytest.fixture
-def flows(tmp_path, monkeypatch):
-    """The workflows, as this process sees them; it runs none of them."""
-    monkeypatch.setenv("CHAOS_LEDGER", str(tmp_path / "ledger"))
-    return importlib.import_module("tests.chaos.five")
 
 
 @pytest.fixture

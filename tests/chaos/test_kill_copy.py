@@ -4,7 +4,6 @@ A worker is never killed here, so the ledger is strict: each step ran once.
 """
 
 import contextlib
-import importlib
 import json
 import os
 import random
@@ -22,6 +21,7 @@ from tests.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(aw.__file__).parents[1]
+FLOWS = "tests.chaos.flows"
 BUSY = 120
 IDLE = 800
 """With the busy ones nearly twice as many batches as a killed copy gets to: some are left to the last."""
@@ -95,13 +95,6 @@ def processes(tmp_path):
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         process.wait()
-
-
-@pytest.fixture
-def flows(tmp_path, monkeypatch):
-    """The workflows, as this process sees them; it runs none of them."""
-    monkeypatch.setenv("CHAOS_LEDGER", str(tmp_path / "ledger"))
-    return importlib.import_module("tests.chaos.flows")
 
 
 @pytest.fixture

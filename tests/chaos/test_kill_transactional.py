@@ -10,11 +10,9 @@ from contextlib import closing
 import pytest
 
 import active_workflow as aw
-from tests.chaos.scene import Workers, make_clocks
-from tests.chaos.sites import SITES
-from tests.ledger import Ledger
-from tests.services import missing
 
+FLOWS = "tests.chaos.orders"
+STORES = ("sqlite", "postgres")  # those with such steps
 EXECUTIONS = 80
 KILLS = 30
 DEADLINE = 120.0
@@ -27,29 +25,6 @@ def sql(url: str, statement: str) -> list[tuple]:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as one:
             return one.execute(statement).fetchall()
     return importlib.import_module("tests.store.postgres_help").sql(url, statement)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])  # those with such steps
-def site(request, tmp_path):
-    kind = SITES[request.param]
-    if lacking := kind.missing(()):
-        missing(f"killed transactional steps on {request.param}", lacking)
-    with closing(kind(tmp_path, make_clocks(tmp_path), ())) as site:
-        yield site
-
-
-@pytest.fixture
-def workers(site, tmp_path):
-    workers = Workers(site, tmp_path, Ledger(tmp_path / "ledger"), "tests.chaos.orders")
-    with closing(workers):
-        yield workers
-
-
-@pytest.fixture
-def flows(tmp_path, monkeypatch):
-    """The workflows, as this process sees them; it runs none of them."""
-    monkeypatch.setenv("CHAOS_LEDGER", str(tmp_path / "ledger"))
-    return importlib.import_module("tests.chaos.orders")
 
 
 def test_each_row_is_there_exactly_once(site, workers, flows, record_property):
