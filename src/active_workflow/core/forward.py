@@ -1,6 +1,7 @@
 """Doing a step: what the runner's reports about it mean."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from active_workflow.core import runs
 from active_workflow.core.attempts import Completion, Failure, Run
@@ -18,7 +19,7 @@ from active_workflow.core.moves import Move, moved
 from active_workflow.core.plan import StepKind
 from active_workflow.core.ready import may_run
 from active_workflow.core.recording import conflict_of, merged, numbered, recorded, refolded
-from active_workflow.core.snapshot import Execution, Step, with_key
+from active_workflow.core.snapshot import Execution, Step, untold, with_key
 from active_workflow.core.states import Effect, Phase, StepState
 from active_workflow.errors import IllegalMove
 
@@ -32,11 +33,21 @@ def start(x: Execution, event: Started, now: int) -> Execution:
     plan = x.plan.by_name.get(event.step)
     if plan is None or not may_run(x, plan, now):
         raise IllegalMove(f"step {event.step!r} of {x.id} is {x.step(event.step).state} and can't start now")
-    step = x.step(event.step)
-    running = moved(step, Move.START, StepState.RUNNING, run=runs.started(step.run, now))
+    step = x.steps.get(event.step)
+    if step is None:
+        running = first_attempt(event.step, now)
+    else:
+        running = moved(step, Move.START, StepState.RUNNING, run=runs.started(step.run, now))
     if x.started_at is None:
         return x.with_step(running, started_at=now)
     return x.with_step(running)
+
+
+@lru_cache(maxsize=256)
+def first_attempt(name: str, now: int) -> Step:
+    """Give a step whose first attempt starts: one value for all executions in which it starts just now."""
+    step = untold(name)
+    return moved(step, Move.START, StepState.RUNNING, run=runs.started(step.run, now))
 
 
 def take_back(x: Execution, event: NotCalled, now: int) -> Execution:  # noqa: ARG001 - one signature for all
@@ -76,7 +87,7 @@ def returned(x: Execution, event: Returned, now: int) -> Execution:
     step = x.step(event.step)
     if not (_runs(step, event.attempt) or _lingers(step, event.attempt)):
         return x
-    if _was_failed_by_partner(x, step):  # only its thread was still to end
+    if step.run.lingering is not None and _was_failed_by_partner(x, step):  # only its thread was still to end
         return x.with_step(step.evolve(run=step.run.evolve(lingering=None, abandon_at=None)))
     return landed(x, step, event, now)
 
@@ -84,7 +95,7 @@ def returned(x: Execution, event: Returned, now: int) -> Execution:
 def _was_failed_by_partner(x: Execution, step: Step) -> bool:
     """Tell whether a call that ran out of time had been answered by its partner's failure before that."""
     run, external = step.run, x.plan.by_name[step.name].kind is StepKind.EXTERNAL
-    known = run.lingering is not None and not run.unknown and step.effect is Effect.NONE
+    known = not run.unknown and step.effect is Effect.NONE
     return external and known and step.state in _PENDING_OR_OVER
 
 

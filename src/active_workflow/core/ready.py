@@ -76,7 +76,11 @@ def may_undo(x: Execution, name: str, now: int) -> bool:
 def _forward(x: Execution, now: int) -> Iterator[Command]:
     if x.ending is not None:  # nothing more starts; what runs is waited for
         return
-    for plan in x.plan.steps:
+    plans = x.plan.steps
+    if x.plan.in_a_row:  # then the others are over, or their turn has not come
+        begun = len(x.steps)
+        plans = plans[max(begun - 1, 0) : begun + 1]
+    for plan in plans:
         step = x.steps.get(plan.name)
         if step is not None:
             if step.state is StepState.PENDING and _held_until(x, step) <= now:
@@ -86,8 +90,6 @@ def _forward(x: Execution, now: int) -> Iterator[Command]:
                 yield _run_step(plan.name)
             elif plan.decides:
                 yield Decide(plan.name)
-        elif x.plan.in_a_row:
-            return  # what comes after it has to wait, too
 
 
 _run_step = lru_cache(maxsize=4_096)(RunStep)

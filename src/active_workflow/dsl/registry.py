@@ -69,10 +69,10 @@ def find(name: str, version: int | str | None = None) -> Program:
 
 def lookup(name: str, version: int | str) -> Program | None:
     """Give the workflow for a stored plan: of this version if it is defined here, else of any; or None."""
+    exact = _programs.get((name, version))  # without the lock, which every call would pass through
+    if exact is not None:
+        return exact
     with _lock:
-        exact = _programs.get((name, version))
-        if exact is not None:
-            return exact
         return next((program for program in reversed(_programs.values()) if program.name == name), None)
 
 

@@ -126,21 +126,12 @@ class Caller:
     # --- Around every call ----------------------------------------------------------------------
 
     async def _guarded(self, call: Call, settle: Settle) -> Event:
-        try:
-            return await self._entered(call, settle)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # SystemExit and the like are recorded, the worker lives
-            if is_of_the_end(error):
-                raise ProcessEndsError from error
-            return self._failed(call, failure_of(_raised(error)))
-
-    async def _entered(self, call: Call, settle: Settle) -> Event:
         sign = call.execution.step(call.step).heartbeat
-        heartbeat = None if sign is None else self._serializer.load(sign)
-        info = StepInfo(call.id, call.step, max(call.attempt, 1), heartbeat, call.handed)
-        token, ctx = enter(info), None
+        token, ctx = None, None
         try:
+            heartbeat = None if sign is None else self._serializer.load(sign)
+            info = StepInfo(call.id, call.step, max(call.attempt, 1), heartbeat, call.handed)
+            token = enter(info)
             program, code = self._found(call)
             ctx = open_ctx(program, call.execution.ctx, info, self._serializer)
             match call.kind:
@@ -152,10 +143,17 @@ class Caller:
                     return await self._verify(call, code, ctx, settle)
                 case CallKind.DECIDE:
                     return await self._decide(call, code, ctx, settle)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # SystemExit and the like are recorded, the worker lives
+            if is_of_the_end(error):
+                raise ProcessEndsError from error
+            return self._failed(call, failure_of(_raised(error)))
         finally:
             if ctx is not None:
                 ctx.close()
-            leave(token)
+            if token is not None:
+                leave(token)
 
     def _found(self, call: Call) -> tuple[Program, StepCode]:
         """Give the code of a call, looked up once; raise LookupError where it is gone."""

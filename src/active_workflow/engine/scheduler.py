@@ -127,7 +127,7 @@ class Scheduler:
         self.pace.planned = 0
         transitions = []
         for change, answer in zip(changes, answers, strict=True):
-            held = self.held.get(change.id)
+            held = self.held.get(change.after.id)
             if held is None or held.sent is None:  # let go while it was under way, perhaps claimed anew
                 continue
             if answer.verdict is Verdict.APPLIED:

@@ -37,14 +37,16 @@ class BatchCommitter(ABC):
                 return self._commit(batch[:middle]) + self._commit(batch[middle:])
             guards = self.guards([batch[0].id])
             return [_answer(batch[0].id, Verdict.REJECTED, guards, str(error))]
-        refused = [change.id for change in batch if change.id not in tokens]
+        snapshots = [change.after for change in batch]
+        refused = [x.id for x in snapshots if x.id not in tokens]
         # Asked after the commit, so after all that it waited for.
         guards = self.guards(refused) if refused else {}
+        applied = Verdict.APPLIED
         return [
-            Applied(change.id, Verdict.APPLIED, change.after.revision, tokens[change.id])
-            if change.id in tokens
-            else _answer(change.id, Verdict.REFUSED, guards)
-            for change in batch
+            Applied(x.id, applied, x.revision, tokens[x.id])
+            if x.id in tokens
+            else _answer(x.id, Verdict.REFUSED, guards)
+            for x in snapshots
         ]
 
 
@@ -60,9 +62,10 @@ def _without_twins(changes: Sequence[Change]) -> Iterator[list[Change]]:
         seen: set[str] = set()
         batch: list[Change] = []
         for change in left:
-            if change.id in seen:
+            id = change.after.id
+            if id in seen:
                 break
-            seen.add(change.id)
+            seen.add(id)
             batch.append(change)
         yield batch
         left = left[len(batch) :]

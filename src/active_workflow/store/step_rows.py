@@ -74,10 +74,14 @@ def step_row(execution: Execution, step: Step) -> tuple[Any, ...]:
 
 def _story(step: Step) -> str | None:
     """Give what the columns don't tell; for a step that went well at once that is nothing."""
-    data = _rest(step)
-    if step.effect is not _EFFECTS.get(step.state, Effect.NONE):
-        data["effect"] = step.effect
     run = step.run
+    expected = step.effect is _EFFECTS.get(step.state, Effect.NONE)
+    at_once = run.attempt_at == run.started_at and _run_rest.none_of_the_rare(run)
+    if expected and at_once and _rest.none_of_the_rare(step):
+        return None
+    data = _rest(step)
+    if not expected:
+        data["effect"] = step.effect
     moved = _run_rest(run)
     if run.attempt_at != run.started_at:
         moved["attempt_at"] = run.attempt_at

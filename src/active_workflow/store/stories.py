@@ -106,8 +106,24 @@ def story_text(step: Step) -> str:
     """Give the story of an active step as a JSON object: all but its name, and patch and result.
 
     Those two are in the step's row: they may be large, and this is written again with each commit.
-    That of a step whose first attempt runs is put together by hand: nearly every commit writes one.
+    Steps that begin together are one value, so the last text of each name is kept.
     """
+    last = _last_told.get(step.name)
+    if last is not None and last[0] is step:
+        return last[1]
+    if len(_last_told) >= _MOST_KEPT:
+        _last_told.clear()
+    text = _told(step)
+    _last_told[step.name] = (step, text)
+    return text
+
+
+_MOST_KEPT = 1_000
+_last_told: dict[str, tuple[Step, str]] = {}
+
+
+def _told(step: Step) -> str:
+    """Put the story of a step whose first attempt runs together by hand: nearly every commit tells one."""
     run = step.run
     if (
         step.state is StepState.RUNNING

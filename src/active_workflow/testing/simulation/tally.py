@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, get_args
 
-from active_workflow.core import events, machine, moves
+from active_workflow.core import events, forward, machine, moves
 from active_workflow.core.moves import Move
 from active_workflow.core.states import State, StepState
 
@@ -67,6 +67,7 @@ def counted_law(tally: Tally) -> Iterator[None]:
         for before, row in table.items()
     }
     machine.HANDLERS = _counting(handlers, tally)
+    forward.first_attempt.cache_clear()  # what was made before was not counted
     try:
         yield
     finally:
