@@ -147,3 +147,72 @@ def test_while_a_commit_is_under_way_only_leases_and_time_limits_wake_it(bench: 
     assert worker.scheduler.wake_at(bench.now, committing=True) == bench.now + LEASE // 3
     answered()
     assert worker.scheduler.wake_at(bench.now) == bench.now
+
+
+# --- Several at a time ------------------------------------------------------------------------------
+
+
+def two(bench: Bench, worker: Worker) -> list[Call]:
+    """Two executions, each with a step that runs and one after it."""
+    bench.insert(*chain("a", "b"), id="x")
+    bench.insert(*chain("a", "b"), id="y")
+    return worker.begin()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_another_commit_may_be_sent_before_the_answer_to_the_first(
+    bench: Bench, order: tuple[int, int]
+) -> None:
+    worker = bench.worker()
+    of_x, of_y = two(bench, worker)
+    worker.returns(of_x)
+    first = send(worker)
+    worker.returns(of_y)
+    answers = first, send(worker)
+    for place in order:
+        answers[place]()
+    assert sorted((call.id, call.step) for call in worker.scheduler.calls()) == [("x", "b"), ("y", "b")]
+
+
+def test_nothing_is_decided_about_an_execution_before_its_own_answer(bench: Bench) -> None:
+    worker = bench.worker()
+    first, second = side_by_side(bench, worker)
+    worker.returns(first)
+    answered = send(worker)
+    worker.returns(second)
+    assert worker.driver.prepare() == []
+    assert worker.scheduler.gathered == 0, "it would be looked at again and again"
+    answered()
+    assert worker.scheduler.gathered == 1
+    [third] = worker.begin()
+    assert third.step == "c"
+
+
+def test_an_answer_is_not_taken_for_that_to_a_later_lease(bench: Bench) -> None:
+    worker = bench.worker()
+    [call, _] = two(bench, worker)
+    worker.returns(call)
+    answered = send(worker)
+    bench.now += LEASE
+    worker.scheduler.hint()
+    assert worker.driver.claim()
+    later = send(worker)
+    answered()
+    assert worker.scheduler.calls() == [], "the later commit has no answer yet"
+    later()
+    assert {(c.id, c.step, c.attempt) for c in worker.scheduler.calls()} == {("x", "b", 2), ("y", "a", 2)}
+
+
+def test_room_is_kept_for_what_a_commit_under_way_starts(bench: Bench) -> None:
+    worker = bench.worker(concurrency=1)
+    for id in ("x", "y"):
+        bench.insert(*chain("a"), id=id)
+        worker.scheduler.adopt(bench.read(id), bench.now + LEASE, bench.now)
+    changes = worker.driver.prepare()
+    assert [change.id for change in changes] == ["x"]
+    worker.scheduler.touched("y")
+    assert worker.driver.prepare() == [], "the one slot is promised"
+    assert worker.scheduler.pace.room == 0
+    worker.driver.commit_now(changes)
+    assert [call.id for call in worker.scheduler.calls()] == ["x"]
+    assert (worker.scheduler.pace.in_use, worker.scheduler.pace.planned) == (1, 0)

@@ -8,6 +8,7 @@ from active_workflow.core.attempts import Failure
 from active_workflow.core.events import (
     CancelRequested,
     Completed,
+    Decided,
     Failed,
     Paused,
     Resumed,
@@ -288,6 +289,20 @@ def test_a_suspect_does_not_keep_others_from_running(bench: Bench) -> None:
     suspects(bench, "x", "y")
     bench.insert(*chain("a"), id="bystander")
     assert {call.id for call in bench.worker("third").turn()} == {"x", "bystander"}
+
+
+def test_a_suspect_waits_for_a_question_that_has_lost_workers(bench: Bench) -> None:
+    bench.insert(*chain("a"), id="x")
+    bench.insert(StepPlan("nap", StepKind.SLEEP, duration=SECOND, decides=True), id="question")
+    for number in range(2):
+        assert {call.id for call in bench.worker(f"lost{number}").begin()} == {"x", "question"}
+        bench.now += LEASE
+    worker = bench.worker("third")
+    [asked] = worker.begin()
+    assert asked.kind is CallKind.DECIDE, "who is lost with it counts it as one more worker lost"
+    assert worker.turn() == []
+    worker.report(asked, Decided("nap", go=True))
+    assert [call.id for call in worker.turn()] == ["x"]
 
 
 def test_suspects_that_wait_take_nobodys_place(bench: Bench) -> None:

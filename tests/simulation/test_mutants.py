@@ -85,7 +85,9 @@ def a_refused_commit_is_taken_for_applied(patch: Patch) -> None:
 def a_commit_of_unknown_outcome_is_taken_for_lost(patch: Patch) -> None:
     def careless(self: Any, changes: Any) -> None:
         for change in changes:
-            self._holdings.dirty[change.id] = None
+            if (held := self._answered(change)) is not None:
+                held.sent = None
+                self._holdings.look_soon(held)
 
     patch.setattr(scheduler.Scheduler, "commit_unknown", careless)
 

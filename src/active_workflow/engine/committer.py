@@ -9,6 +9,9 @@ from active_workflow.store.base import Applied
 
 Outcome = Sequence[Applied] | BaseException
 """The store's answers, or why there are none."""
+MOST_CHANGES = 200
+"""So many go into one commit at most: while its answer is worked on, the store has the next one."""
+
 Commit = Callable[[Sequence[Change]], Sequence[Applied]]
 Told = Callable[[Sequence[Change], Outcome], None]
 
@@ -28,11 +31,15 @@ class Committer:
         self._batches: SimpleQueue[Sequence[Change] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def submit(self, changes: Sequence[Change]) -> None:
-        """Have changes committed."""
+    def submit(self, changes: Sequence[Change]) -> int:
+        """Have changes committed; give in how many commits, each of which is told of."""
         if self._thread.ident is None:
             self._thread.start()
-        self._batches.put(changes)
+        commits = -(-len(changes) // MOST_CHANGES)
+        size = -(-len(changes) // commits)
+        for first in range(0, len(changes), size):
+            self._batches.put(changes[first : first + size])
+        return commits
 
     def close(self) -> None:
         """Let the thread end after its present commit."""

@@ -202,6 +202,14 @@ class Held:
         return any(step.run.running or step.undo.running for step in self.known.steps.values())
 
     @property
+    def asks_again(self) -> bool:
+        """Whether a question is asked, or about to be, that has lost a worker before."""
+        x = self.known
+        if x.asked_under is None or x.token == x.asked_under:
+            return False
+        return bool(self.asks) or any(kind in _QUESTIONS for kind, _, _ in self.calls)
+
+    @property
     def runs_suspect(self) -> bool:
         """Whether a suspect's attempt is recorded as started, or about to be."""
         return any(
@@ -237,6 +245,9 @@ class Held:
             if step.undo.running or step.undo.lingering is not None:
                 found.add((step.name, True, step.undo.attempts))
         return frozenset(found)
+
+
+_QUESTIONS = frozenset({CallKind.VERIFY, CallKind.DECIDE})
 
 
 def _is_delayed(step: Step) -> bool:

@@ -5,6 +5,7 @@ from active_workflow.core.snapshot import Execution
 from active_workflow.core.states import Phase
 from active_workflow.engine.alarms import Alarms
 from active_workflow.engine.held import Held
+from active_workflow.engine.pace import Pace
 
 Marks = dict[str, None]
 """Ids of executions, in order."""
@@ -18,16 +19,19 @@ class Holdings:
         dirty: To be looked at.
         stale: To be read again, and not to be moved before that.
         lapsed: To be renewed before anything of them starts.
+        put_off: To be looked at as soon as the answer to their commit is there.
         alarms: When to look at them even if nothing happens until then.
         faults: Errors that should not happen: (execution id, error).
     """
 
-    def __init__(self) -> None:
-        """Begin with empty hands."""
+    def __init__(self, pace: Pace) -> None:
+        """Begin with empty hands; ``pace`` keeps room for what they are to start."""
+        self._pace = pace
         self.by_id: dict[str, Held] = {}
         self.dirty: Marks = {}
         self.stale: Marks = {}
         self.lapsed: Marks = {}
+        self.put_off: Marks = {}
         self.alarms: Alarms[str] = Alarms()
         self.faults: list[tuple[str, Exception]] = []
         self._over: set[str] = set()
@@ -51,7 +55,8 @@ class Holdings:
         held.tenure.good_until = 0
         self.alarms.set(id, None)
         self._over.discard(id)
-        for marks in (self.dirty, self.stale, self.lapsed):
+        self._pace.unplan(id)
+        for marks in (self.dirty, self.stale, self.lapsed, self.put_off):
             marks.pop(id, None)
 
     def fault(self, id: str, error: Exception) -> None:
@@ -132,4 +137,20 @@ class Holdings:
             self.dirty[id] = None
         ids = {**dict.fromkeys(first), **self.dirty} if first else self.dirty
         self.dirty = {}
-        return [self.by_id[id] for id in ids if id in self.by_id and id not in self.stale]
+        found = []
+        for id in ids:
+            held = self.by_id.get(id)
+            if held is None or id in self.stale:
+                continue
+            if held.sent is None:
+                found.append(held)
+            else:
+                self.put_off[id] = None
+        return found
+
+    def answered(self, held: Held) -> None:
+        """The answer to its commit is there, whatever it says."""
+        self._pace.unplan(held.id)
+        if held.id in self.put_off:
+            del self.put_off[held.id]
+            self.dirty[held.id] = None

@@ -17,7 +17,7 @@ class Pace:
         slots: How many calls run at once.
         in_use: Calls that were asked for and whose code has not ended.
         limit: How many calls may be asked for in all, running ones included.
-        planned: Calls that will be asked for once the commit under way has recorded them.
+        planned: Calls that will be asked for once a commit under way has recorded them.
     """
 
     def __init__(self, slots: int) -> None:
@@ -25,8 +25,18 @@ class Pace:
         self.slots = slots
         self.in_use = 0
         self.planned = 0
+        self._planned_for: dict[str, int] = {}
         self.limit = slots
         self._mean = float(AHEAD)
+
+    def plan(self, id: str) -> None:
+        """Keep room for a call of an execution until its start is recorded."""
+        self.planned += 1
+        self._planned_for[id] = self._planned_for.get(id, 0) + 1
+
+    def unplan(self, id: str) -> None:
+        """Keep no more room for an execution: its calls are asked for now, or will not be."""
+        self.planned -= self._planned_for.pop(id, 0)
 
     def measure(self, duration: int) -> None:
         """Take a finished call's duration (microseconds) into the mean."""

@@ -51,7 +51,7 @@ class Scheduler:
         self.draining = False
         self.roll = roll
         self.transacted: list[Transition] = []
-        self._holdings = Holdings()
+        self._holdings = Holdings(self.pace)
         self.held = self._holdings.by_id
         self.faults = self._holdings.faults
         self._starts = Starts(self.pace, self.held, settings)
@@ -68,7 +68,8 @@ class Scheduler:
 
     def claimed(self, answer: Claimed, good_until: int, now: int, *, limit: int) -> None:
         """Take over what a claim got; attempts that others left running are lost."""
-        for execution in answer.executions:
+        # Questions first, for suspects wait for them.
+        for execution in sorted(answer.executions, key=lambda x: x.asked_under is None):
             held = self._holdings.take(execution, good_until, now)
             for event in held.at_claim(self._claims.unserved(execution)):
                 self._holdings.tell(held, event, now)
@@ -110,7 +111,6 @@ class Scheduler:
 
     def changes(self, now: int) -> list[Change]:
         """Decide what to start, and give what is to be committed at once, one change an execution."""
-        self.pace.planned = 0
         changes = []
         for held in self._holdings.to_look_at(self._starts.fed(), now):
             try:
@@ -124,11 +124,10 @@ class Scheduler:
 
     def committed(self, changes: Sequence[Change], answers: Sequence[Applied], now: int) -> list[Transition]:
         """Take the store's answers to ``changes``; what was recorded as started can be called now."""
-        self.pace.planned = 0
         transitions = []
         for change, answer in zip(changes, answers, strict=True):
-            held = self.held.get(change.after.id)
-            if held is None or held.sent is None:  # let go while it was under way, perhaps claimed anew
+            held = self._answered(change)
+            if held is None:
                 continue
             if answer.verdict is Verdict.APPLIED:
                 if held.dirty:
@@ -149,10 +148,9 @@ class Scheduler:
 
         Where the lease was given up with it, only the store can say whether it still is ours.
         """
-        self.pace.planned = 0
         for change in changes:
             self.touched(change.id)
-            if (held := self.held.get(change.id)) is not None:
+            if (held := self._answered(change)) is not None:
                 held.sent = None
             if change.release:
                 self._holdings.doubt(change.id)
@@ -221,6 +219,11 @@ class Scheduler:
         """Give the calls whose time is over: to be stopped if they can be, else reported as run out."""
         return self._outstanding.expired(now)
 
+    @property
+    def gathered(self) -> int:
+        """About how many executions there are to decide about."""
+        return len(self._holdings.dirty)
+
     def wake_at(self, now: int, *, committing: bool = False) -> int | None:
         """Tell when there is something to do even if nothing is reported until then.
 
@@ -251,6 +254,14 @@ class Scheduler:
         if self.draining:
             return 0
         return self._claims.limit(len(self._holdings) - self._starts.waiting_suspects)
+
+    def _answered(self, change: Change) -> Held | None:
+        """Give the execution of an answer; None if it was let go meanwhile, perhaps to be claimed anew."""
+        held = self.held.get(change.after.id)
+        if held is None or held.sent is None or held.recorded.token != change.after.token:
+            return None
+        self._holdings.answered(held)
+        return held
 
     def _look_at(self, held: Held, now: int) -> Change | None:
         """Decide about one execution; give what is to be written, or else make the calls it wants."""
@@ -296,6 +307,7 @@ class Scheduler:
         keys = [] if self.draining else held.uncalled()
         if not held.dirty:  # else it is looked at again at once, and what to ask is decided anew
             keys = keys if self.draining else [*keys, *held.asks]
+            self.pace.unplan(held.id)
             self._holdings.alarms.set(held.id, held.look_at(now))
         held.asks.clear()
         for key in keys:

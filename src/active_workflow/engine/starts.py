@@ -25,7 +25,8 @@ class Starts:
 
     An attempt that can be repeated may be recorded as started a moment before a slot is free. One whose
     interruption would be dear (``at_most_once``, ``verify``) waits for the slot itself, and so does a
-    suspect, of which only one runs at a time: should it kill the process, it is known which one did.
+    suspect, of which only one runs at a time: should it kill the process, it is known which one did, and
+    nobody else is hurt who was hurt before.
     """
 
     def __init__(self, pace: Pace, held: Mapping[str, Held], settings: WorkerSettings) -> None:
@@ -72,7 +73,7 @@ class Starts:
         """Give the executions for which there is room by now, those that asked first in front."""
         room, free = self._pace.room, self._pace.free
         ids = _taken(self._want_slot, free) if self._want_slot else []
-        if self._want_alone and free and not self._suspect_runs():
+        if self._want_alone and free and self._suspect_may_run():
             ids += _taken(self._want_alone, 1)
         if self._want_turn and free and not self._transaction_runs():
             ids += _taken(self._want_turn, 1)
@@ -85,7 +86,7 @@ class Starts:
         return bool(
             (self._want_room and self._pace.room)
             or (self._want_slot and self._pace.free)
-            or (self._want_alone and self._pace.free and not self._suspect_runs())
+            or (self._want_alone and self._pace.free and self._suspect_may_run())
             or (self._want_turn and self._pace.free and not self._transaction_runs())
         )
 
@@ -121,7 +122,7 @@ class Starts:
 
     def _has_room(self, held: Held, *, suspect: bool = False, alone: bool = False) -> bool:
         """Take room for one call, or note that the execution waits for it."""
-        if suspect and self._suspect_runs():
+        if suspect and not self._suspect_may_run():
             self._want_alone[held.id] = None
             return False
         if suspect or alone:
@@ -131,7 +132,7 @@ class Starts:
         if room <= 0:
             queue[held.id] = None
             return False
-        self._pace.planned += 1
+        self._pace.plan(held.id)
         if suspect:
             self._suspect = held.id
         return True
@@ -149,6 +150,13 @@ class Starts:
     def _transaction_runs(self) -> bool:
         held = self._held.get(self._turn) if self._turn is not None else None
         return held is not None and held.runs_transaction
+
+    def _suspect_may_run(self) -> bool:
+        """Tell whether no other suspect runs, and no question is out that has lost a worker before.
+
+        Each claim that loses its worker counts against the question that was open under it, whoever did it.
+        """
+        return not self._suspect_runs() and not any(held.asks_again for held in self._held.values())
 
     def _suspect_runs(self) -> bool:
         held = self._held.get(self._suspect) if self._suspect is not None else None

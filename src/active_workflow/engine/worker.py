@@ -8,6 +8,7 @@ step of an execution that is alone.
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -29,8 +30,11 @@ SLOWEST_RETRY = 5.0
 MOST_MESSAGES = 1000
 """So many reports at most go into one commit: what a crash may repeat is bounded by it."""
 WORTH_A_THREAD = 16
-"""From so many changes on, a commit is made in a thread of its own: for fewer, going there and back costs
-more than the worker could do meanwhile."""
+"""From so many changes on, a thread of its own commits: for fewer, going there and back costs too much."""
+MOST_UNDER_WAY = 2
+"""From so many commits on, being made or waiting for that, nothing more is decided."""
+WORTH_ANOTHER = 64
+"""While a commit is under way, there has to be so much to decide about: small ones cost as much as large."""
 
 Message = Callable[[], None] | Report
 
@@ -64,8 +68,8 @@ class Worker:
         self._asleep_until: int | None = 0
         self.pool = make_pool(self._report, self._inbox.put)
         self._committer = Committer(driver.store.commit, self._answered, f"{self.name}-commits")
-        self._committing = False
-        self._answer: tuple[Sequence[Change], Outcome] | None = None
+        self._under_way = 0
+        self._answers: deque[tuple[Sequence[Change], Outcome]] = deque()
         self._failures = 0
         self._drained = threading.Event()
         self._abandoned = False
@@ -153,7 +157,7 @@ class Worker:
         In a forked child its thread is dead, and it is only a copy of the parent's.
         """
         trouble = self._failures or self._scheduler.draining or self._shut or not self._thread.is_alive()
-        return not trouble and not self._committing and self._inbox.empty() and not self.pool.is_behind
+        return not trouble and not self._under_way and self._inbox.empty() and not self.pool.is_behind
 
     def _rouse(self) -> None:
         """Wake the worker's own thread if it would oversleep."""
@@ -216,7 +220,7 @@ class Worker:
         try:
             self._take_messages(message, most=0 if alone else MOST_MESSAGES)
             calls = self._turn()
-            if not self._committing:
+            if not self._under_way:
                 self._failures = 0
         except StoreUnavailable as error:
             self._failures += 1
@@ -231,20 +235,25 @@ class Worker:
 
     def _turn(self) -> list[Call]:
         """Do a turn; a large commit goes on while its answer is waited for."""
-        if self._answer is not None:
-            (changes, outcome), self._answer, self._committing = self._answer, None, False
+        while self._answers:
+            changes, outcome = self._answers.popleft()
+            self._under_way -= 1
             self._driver.settle(changes, outcome)
             self._failures = 0
-        if self._committing:
+        if self._has_enough_under_way():
             self._driver.renew()
             return self._scheduler.calls()
         prepared = self._driver.prepare()
         if len(prepared) >= WORTH_A_THREAD:
-            self._committing = True
-            self._committer.submit(prepared)
+            self._under_way += self._committer.submit(prepared)
         elif prepared:
             self._driver.commit_now(prepared)
         return self._scheduler.calls()
+
+    def _has_enough_under_way(self) -> bool:
+        """Tell whether to wait for an answer before anything more is decided."""
+        enough = self._under_way >= MOST_UNDER_WAY or self._scheduler.gathered < WORTH_ANOTHER
+        return self._under_way > 0 and enough
 
     def _answered(self, changes: Sequence[Change], outcome: Outcome) -> None:
         """Take what became of a commit, in the committer's thread."""
@@ -252,12 +261,12 @@ class Worker:
 
     def _hear(self, changes: Sequence[Change], outcome: Outcome) -> None:
         """Keep an answer for the next turn, which knows what to do about a store that has none."""
-        self._answer = (changes, outcome)
+        self._answers.append((changes, outcome))
 
     def _over(self) -> bool:
         with self._door:
             at_rest = self._scheduler.draining and not self._scheduler.held and self._inbox.empty()
-            self._shut = (self._abandoned or at_rest) and not self._committing
+            self._shut = (self._abandoned or at_rest) and not self._under_way
             return self._shut
 
     def _take_messages(self, message: Message, most: int) -> None:
@@ -281,7 +290,7 @@ class Worker:
         """Tell when there is something to do even if no message comes."""
         if self._failures:
             return now + int(1_000_000 * min(SLOWEST_RETRY, 0.05 * 2.0 ** min(self._failures, 10)))
-        return self._scheduler.wake_at(now, committing=self._committing)
+        return self._scheduler.wake_at(now, committing=self._has_enough_under_way())
 
     def _stop_expired(self) -> None:
         for call in self._scheduler.expired(self._clock.now()):

@@ -82,7 +82,8 @@ def _check_again(record: Record, call: Call, last: Entry, now: int) -> None:
         demand(over_at is not None and now >= over_at, 5, f"{call}: attempt {last.call.attempt} still runs")
     elif last.end == "returned" and plan.kind == "call":
         late = last.call.timeout is not None and last.call.stopping
-        demand(late, 2, f"{call}: attempt {last.call.attempt} returned under this lease")
+        again = late or record.renewals  # an operator may have had it done again: its result fitted nowhere
+        demand(again, 2, f"{call}: attempt {last.call.attempt} returned under this lease")
     elif last.end == "raised" and last.ended is not None and plan.retry and not record.renewals:
         if last.call.stopping:  # it had failed when its time was over, and the next attempt may have begun
             return

@@ -64,9 +64,12 @@ class Process:
         self._queue: deque[Call] = deque()
         self._running: dict[Call, Entry] = {}
         self._frozen_until = 0
+        self._late: list[Callable[[], None]] = []
         self._starved_until = 0
         self._busy = False
         self._committing = False
+        self._under_way = 0
+        self._batches: deque[Sequence[Change]] = deque()
         self._wake_at: int | None = None
         self._failures = 0
         self._deadline: int | None = None
@@ -121,10 +124,21 @@ class Process:
     def _do(self, act: Callable[[], None]) -> None:
         if not self.alive:
             return
-        if self._frozen_until > self._world.timeline.now:
-            self._world.timeline.at(self._frozen_until, lambda: self._do(act))
+        if self._late or self._frozen_until > self._world.timeline.now:
+            self._late.append(act)  # in the order in which it would have happened
+            if len(self._late) == 1:
+                self._world.timeline.at(self._frozen_until, self._thaw)
+        else:
+            act()
+
+    def _thaw(self) -> None:
+        if self._frozen_until > self._world.timeline.now:  # it was frozen once more meanwhile
+            self._world.timeline.at(self._frozen_until, self._thaw)
             return
-        act()
+        late, self._late = self._late, []
+        for act in late:
+            if self.alive:
+                act()
 
     def ended(self, entry: Entry, event: Event) -> None:
         """A call has ended: report it, and begin the next one."""
@@ -206,16 +220,29 @@ class Process:
     def _calls(self) -> list[Call]:
         """Do what is to be done in the store, and give the calls to make: as ``Worker`` does it.
 
-        Now and then a commit is made by a thread of its own, and much may happen before its answer is taken.
+        Now and then commits are made by a thread of its own, one after the other, and much may happen before
+        the answer of each is taken.
         """
-        if self._committing:
+        if self._has_enough_under_way():
             self._driver.renew()
         elif self._world.chance(0.5):
             return self._driver.turn()
         elif changes := self._driver.prepare():
-            self._committing = True
-            self.later(self._world.up_to(100 * MILLISECOND), lambda: self._commit(changes))
+            cut = self._world.up_to(len(changes))
+            for part in filter(None, (changes[:cut], changes[cut:])):
+                self._under_way += 1
+                self._batches.append(part)
+            self._commit_next()
         return self.scheduler.calls()
+
+    def _has_enough_under_way(self) -> bool:
+        return self._under_way > 1 or (self._under_way == 1 and self._world.chance(0.5))
+
+    def _commit_next(self) -> None:
+        if self._batches and not self._committing:
+            self._committing = True
+            changes = self._batches.popleft()
+            self.later(self._world.up_to(100 * MILLISECOND), lambda: self._commit(changes))
 
     def _commit(self, changes: Sequence[Change]) -> None:
         try:
@@ -226,9 +253,11 @@ class Process:
             outcome = error
         answered = partial(self._settle, changes, outcome)
         self.later(self._world.up_to(100 * MILLISECOND), lambda: self.tell(answered))
+        self._committing = False
+        self._commit_next()
 
     def _settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
-        self._committing = False
+        self._under_way -= 1
         self._driver.settle(changes, outcome)
 
     def _stop_expired(self) -> None:
@@ -251,12 +280,12 @@ class Process:
             self.wake(min(SLOWEST_RETRY, 50 * MILLISECOND * 2 ** min(self._failures, 10)))
             return
         now = self.now()
-        at = now if self._inbox else self.scheduler.wake_at(now, committing=self._committing)
+        at = now if self._inbox else self.scheduler.wake_at(now, committing=self._under_way > 0)
         if at is not None:
             self.wake(max(at - now, self._world.up_to(2 * MILLISECOND)))
 
     def _ended_in_order(self) -> bool:
-        if not self.scheduler.draining or self._committing:
+        if not self.scheduler.draining or self._under_way:
             return False
         if self.scheduler.held and self._world.timeline.now < (self._deadline or 0):
             return False
