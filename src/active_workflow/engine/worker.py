@@ -251,17 +251,14 @@ class Worker:
         return self._scheduler.calls()
 
     def _has_enough_under_way(self) -> bool:
-        """Tell whether to wait for an answer before anything more is decided."""
-        enough = self._under_way >= MOST_UNDER_WAY or self._scheduler.gathered < WORTH_ANOTHER
+        """Tell whether to wait for an answer first: a store's only writer lets others write in between."""
+        most = 1 if self._scheduler.settings.one_transaction else MOST_UNDER_WAY
+        enough = self._under_way >= most or self._scheduler.gathered < WORTH_ANOTHER
         return self._under_way > 0 and enough
 
     def _answered(self, changes: Sequence[Change], outcome: Outcome) -> None:
-        """Take what became of a commit, in the committer's thread."""
-        self._inbox.put(lambda: self._hear(changes, outcome))
-
-    def _hear(self, changes: Sequence[Change], outcome: Outcome) -> None:
-        """Keep an answer for the next turn, which knows what to do about a store that has none."""
-        self._answers.append((changes, outcome))
+        """Keep what became of a commit, in the committer's thread, for the next turn: it can take errors."""
+        self._inbox.put(lambda: self._answers.append((changes, outcome)))
 
     def _over(self) -> bool:
         with self._door:
