@@ -32,12 +32,18 @@ def side_by_side(bench: Bench, worker: Worker) -> list[Call]:
     return worker.begin()
 
 
-def test_what_is_told_while_a_commit_is_under_way_goes_into_the_next(bench: Bench) -> None:
+def told_meanwhile(bench: Bench) -> tuple[Worker, Any]:
+    """A worker that hears of the second of two steps while it commits that the first has returned."""
     worker = bench.worker()
     first, second = side_by_side(bench, worker)
     worker.returns(first)
     answered = send(worker)
     worker.returns(second)
+    return worker, answered
+
+
+def test_what_is_told_while_a_commit_is_under_way_goes_into_the_next(bench: Bench) -> None:
+    worker, answered = told_meanwhile(bench)
     answered()
 
     x = bench.read()
@@ -138,11 +144,7 @@ def test_the_answer_for_an_execution_that_was_claimed_anew_meanwhile_counts_for_
 
 
 def test_while_a_commit_is_under_way_only_leases_and_time_limits_wake_it(bench: Bench) -> None:
-    worker = bench.worker()
-    first, second = side_by_side(bench, worker)
-    worker.returns(first)
-    answered = send(worker)
-    worker.returns(second)
+    worker, answered = told_meanwhile(bench)
     assert worker.scheduler.wake_at(bench.now) == bench.now
     assert worker.scheduler.wake_at(bench.now, committing=True) == bench.now + LEASE // 3
     answered()
@@ -175,11 +177,7 @@ def test_another_commit_may_be_sent_before_the_answer_to_the_first(
 
 
 def test_nothing_is_decided_about_an_execution_before_its_own_answer(bench: Bench) -> None:
-    worker = bench.worker()
-    first, second = side_by_side(bench, worker)
-    worker.returns(first)
-    answered = send(worker)
-    worker.returns(second)
+    worker, answered = told_meanwhile(bench)
     assert worker.driver.prepare() == []
     assert worker.scheduler.gathered == 0, "it would be looked at again and again"
     answered()

@@ -34,10 +34,7 @@ def start(x: Execution, event: Started, now: int) -> Execution:
     if plan is None or not may_run(x, plan, now):
         raise IllegalMove(f"step {event.step!r} of {x.id} is {x.step(event.step).state} and can't start now")
     step = x.steps.get(event.step)
-    if step is None:
-        running = first_attempt(event.step, now)
-    else:
-        running = moved(step, Move.START, StepState.RUNNING, run=runs.started(step.run, now))
+    running = first_attempt(event.step, now) if step is None else _next_attempt(step, now)
     if x.started_at is None:
         return x.with_step(running, started_at=now)
     return x.with_step(running)
@@ -46,7 +43,10 @@ def start(x: Execution, event: Started, now: int) -> Execution:
 @lru_cache(maxsize=256)
 def first_attempt(name: str, now: int) -> Step:
     """Give a step whose first attempt starts: one value for all executions in which it starts just now."""
-    step = untold(name)
+    return _next_attempt(untold(name), now)
+
+
+def _next_attempt(step: Step, now: int) -> Step:
     return moved(step, Move.START, StepState.RUNNING, run=runs.started(step.run, now))
 
 
@@ -87,7 +87,7 @@ def returned(x: Execution, event: Returned, now: int) -> Execution:
     step = x.step(event.step)
     if not (_runs(step, event.attempt) or _lingers(step, event.attempt)):
         return x
-    if step.run.lingering is not None and _was_failed_by_partner(x, step):  # only its thread was still to end
+    if _was_failed_by_partner(x, step):  # only its thread was still to end
         return x.with_step(step.evolve(run=step.run.evolve(lingering=None, abandon_at=None)))
     return landed(x, step, event, now)
 
@@ -95,7 +95,7 @@ def returned(x: Execution, event: Returned, now: int) -> Execution:
 def _was_failed_by_partner(x: Execution, step: Step) -> bool:
     """Tell whether a call that ran out of time had been answered by its partner's failure before that."""
     run, external = step.run, x.plan.by_name[step.name].kind is StepKind.EXTERNAL
-    known = not run.unknown and step.effect is Effect.NONE
+    known = run.lingering is not None and not run.unknown and step.effect is Effect.NONE
     return external and known and step.state in _PENDING_OR_OVER
 
 

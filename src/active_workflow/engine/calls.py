@@ -126,9 +126,9 @@ class Caller:
     # --- Around every call ----------------------------------------------------------------------
 
     async def _guarded(self, call: Call, settle: Settle) -> Event:
-        sign = call.execution.step(call.step).heartbeat
         token, ctx = None, None
         try:
+            sign = call.execution.step(call.step).heartbeat
             heartbeat = None if sign is None else self._serializer.load(sign)
             info = StepInfo(call.id, call.step, max(call.attempt, 1), heartbeat, call.handed)
             token = enter(info)

@@ -271,6 +271,7 @@ class Scheduler:
         wanted = self._is_wanted(held, now)
         if held.dirty or not wanted:
             return held.change(park=not wanted)
+        self.pace.unplan(held.id)  # what it asks needs no record
         self._call(held, now)
         return None
 
@@ -307,7 +308,6 @@ class Scheduler:
         keys = [] if self.draining else held.uncalled()
         if not held.dirty:  # else it is looked at again at once, and what to ask is decided anew
             keys = keys if self.draining else [*keys, *held.asks]
-            self.pace.unplan(held.id)
             self._holdings.alarms.set(held.id, held.look_at(now))
         held.asks.clear()
         for key in keys:

@@ -28,7 +28,7 @@ logger = logging.getLogger("active_workflow")
 SLOWEST_RETRY = 5.0
 """Seconds between two attempts to reach a store that does not answer, at most."""
 MOST_MESSAGES = 1000
-"""So many reports at most go into one commit: what a crash may repeat is bounded by it."""
+"""So many reports at most are taken before they are committed: what a crash may repeat is bounded by it."""
 WORTH_A_THREAD = 16
 """From so many changes on, a thread of its own commits: for fewer, going there and back costs too much."""
 MOST_UNDER_WAY = 2

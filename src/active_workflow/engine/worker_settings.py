@@ -15,7 +15,8 @@ class WorkerSettings:
         concurrency: How many calls run at once.
         queues: Whose steps it runs; None is all.
         workflows: Gives the names of the workflows it serves; None is all.
-        one_transaction: Whether it runs one transactional step at a time.
+        one_transaction: Whether one who writes to its store keeps all others from it: then it runs one
+            transactional step at a time, and lets others write between two of its commits.
         hears: Tells whether hints surely come: then it looks more seldom. None is never.
     """
 

@@ -41,9 +41,8 @@ class BatchCommitter(ABC):
         refused = [x.id for x in snapshots if x.id not in tokens]
         # Asked after the commit, so after all that it waited for.
         guards = self.guards(refused) if refused else {}
-        applied = Verdict.APPLIED
         return [
-            Applied(x.id, applied, x.revision, tokens[x.id])
+            Applied(x.id, Verdict.APPLIED, x.revision, tokens[x.id])
             if x.id in tokens
             else _answer(x.id, Verdict.REFUSED, guards)
             for x in snapshots

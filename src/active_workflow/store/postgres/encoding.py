@@ -32,15 +32,15 @@ def plans_text(plans: Iterable[Plan], bodies: Plans) -> str:
     return write_ascii([{"hash": p.hash, "workflow": p.workflow, "body": bodies.body(p)} for p in plans])
 
 
-_STEP_LABELS = ("", *(f'"{name}":' for name in STEP_COLUMNS[1:]))
+_STEP_LABELS = tuple(f'"{name}":' for name in STEP_COLUMNS[1:])
 
 
 def _step_text(execution: Execution, step: Step) -> str:
     """Give the row of a step as a JSON object, put together by hand: there is one in nearly every change."""
     found = [
         label + (quote_ascii(value) if isinstance(value, str) else str(value))
-        for label, value in zip(_STEP_LABELS, step_row(execution, step), strict=True)
-        if value is not None and label
+        for label, value in zip(_STEP_LABELS, step_row(execution, step)[1:], strict=True)
+        if value is not None
     ]
     return "{" + ",".join(found) + "}"
 

@@ -67,7 +67,6 @@ class Process:
         self._late: list[Callable[[], None]] = []
         self._starved_until = 0
         self._busy = False
-        self._committing = False
         self._under_way = 0
         self._batches: deque[Sequence[Change]] = deque()
         self._wake_at: int | None = None
@@ -228,20 +227,21 @@ class Process:
         elif self._world.chance(0.5):
             return self._driver.turn()
         elif changes := self._driver.prepare():
+            at_rest = not self._batches
             cut = self._world.up_to(len(changes))
             for part in filter(None, (changes[:cut], changes[cut:])):
                 self._under_way += 1
                 self._batches.append(part)
-            self._commit_next()
+            if at_rest:
+                self._commit_next()
         return self.scheduler.calls()
 
     def _has_enough_under_way(self) -> bool:
         return self._under_way > 1 or (self._under_way == 1 and self._world.chance(0.5))
 
     def _commit_next(self) -> None:
-        if self._batches and not self._committing:
-            self._committing = True
-            changes = self._batches.popleft()
+        if self._batches:
+            changes = self._batches[0]
             self.later(self._world.up_to(100 * MILLISECOND), lambda: self._commit(changes))
 
     def _commit(self, changes: Sequence[Change]) -> None:
@@ -253,7 +253,7 @@ class Process:
             outcome = error
         answered = partial(self._settle, changes, outcome)
         self.later(self._world.up_to(100 * MILLISECOND), lambda: self.tell(answered))
-        self._committing = False
+        self._batches.popleft()
         self._commit_next()
 
     def _settle(self, changes: Sequence[Change], outcome: Outcome) -> None:
